@@ -29,7 +29,8 @@ type FS interface {
 	Remove(name string) error
 	// RemoveAll removes a file or a directory with everything in it. A name that doesn't exist is no error.
 	RemoveAll(name string) error
-	// Rename replaces newName, if it is a file, by oldName in one step. Directories are renamed too.
+	// Rename gives a file the name newName in one step, replacing the file of that name. A directory is renamed too, but
+	// replaces nothing.
 	Rename(oldName, newName string) error
 	// MkdirAll makes a directory and its missing parents. An existing directory is no error.
 	MkdirAll(name string) error
