@@ -75,7 +75,14 @@ var (
 	errIncomplete  = &Error{Kind: Incomplete, Message: "the record batch is incomplete"}
 	errBatchLength = &Error{Kind: Corrupt, Message: "the length of the record batch is below that of its header"}
 	errChecksum    = &Error{Kind: Corrupt, Message: "the record batch doesn't match its CRC"}
+	errNoBatch     = &Error{Kind: InvalidRecord, Message: "there is no whole record batch"}
+	errManyBatches = &Error{Kind: InvalidRecord, Message: "there is more than one record batch"}
+	errZstdVersion = &Error{Kind: UnsupportedCompression, Message: "zstd needs version 7 of Produce or later"}
 )
+
+func tooLarge(size, limit int) *Error {
+	return errorf(TooLarge, "the record batch has %d bytes, the limit is %d", size, limit)
+}
 
 func magicError(m byte) *Error {
 	if m < Magic {
