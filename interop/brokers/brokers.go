@@ -47,9 +47,10 @@ type Options struct {
 // Broker is one running broker process.
 type Broker struct {
 	Kind    Kind
-	Addr    string // host:port of the Kafka listener
-	Dir     string // Options.Dir
-	DataDir string // the one log dir
+	Addr    string    // host:port of the Kafka listener
+	Dir     string    // Options.Dir
+	DataDir string    // the one log dir
+	Started time.Time // when the process was last started
 
 	opt  Options
 	cmd  *exec.Cmd
@@ -105,6 +106,7 @@ func (b *Broker) start(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
+		b.Started = time.Now()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
