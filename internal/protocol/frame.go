@@ -1,0 +1,83 @@
+package protocol
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// Size classes of pooled frames are powers of two, from 1 KiB to 8 MiB. Larger frames are left to the garbage collector.
+const (
+	minFrameBits = 10
+	maxFrameBits = 23
+)
+
+var framePools [maxFrameBits - minFrameBits + 1]sync.Pool
+
+// Frame is a buffer with a reference count, into which a request is read. Whatever aliases its bytes holds a reference:
+// the last Release gives the buffer to the next request. Under the build tag "poison" it is overwritten first.
+type Frame struct {
+	buf  []byte
+	n    int
+	refs atomic.Int32
+}
+
+// GetFrame returns a frame of n bytes with one reference. The bytes are not cleared.
+func GetFrame(n int) *Frame {
+	class := frameClass(n)
+	var f *Frame
+	switch {
+	case class < 0:
+		f = &Frame{buf: make([]byte, n)}
+	default:
+		f, _ = framePools[class].Get().(*Frame)
+		if f == nil {
+			f = &Frame{buf: make([]byte, 1<<(class+minFrameBits))}
+		}
+	}
+	f.n = n
+	f.refs.Store(1)
+	return f
+}
+
+// frameClass is the index of the pool for n bytes, -1 for none.
+func frameClass(n int) int {
+	if n > 1<<maxFrameBits {
+		return -1
+	}
+	return max(bits.Len(uint(max(n, 1)-1))-minFrameBits, 0)
+}
+
+// Bytes returns the frame's bytes, valid while the caller holds a reference.
+func (f *Frame) Bytes() []byte { return f.buf[:f.n:f.n] }
+
+// Cap is the memory that the frame takes, in bytes.
+func (f *Frame) Cap() int { return cap(f.buf) }
+
+// Retain adds a reference.
+func (f *Frame) Retain() {
+	if f.refs.Add(1) <= 1 {
+		panic("BUG: Retain of a released frame")
+	}
+}
+
+// Release drops a reference; the last one frees the buffer.
+func (f *Frame) Release() {
+	switch n := f.refs.Add(-1); {
+	case n < 0:
+		panic("BUG: Release of a released frame")
+	case n > 0:
+		return
+	}
+	if poison {
+		for i := range f.buf {
+			f.buf[i] = 0xdb
+		}
+	}
+	if class := frameClass(cap(f.buf)); class >= 0 {
+		framePools[class].Put(f)
+	}
+}
+
+// Unpin is Release, so that a frame can pin the ranges that alias it.
+func (f *Frame) Unpin() { f.Release() }
