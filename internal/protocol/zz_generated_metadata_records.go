@@ -5,6 +5,44 @@ package protocol
 // NewMetadataRecord returns an empty record of the type, with the defaults set; nil when there is no such type.
 func NewMetadataRecord(recordType int16) Record {
 	switch recordType {
+	case 18:
+		return NewAccessControlEntryRecord()
+	case 19:
+		return NewRemoveAccessControlEntryRecord()
+	case 0:
+		return NewRegisterBrokerRecord()
+	case 1:
+		return NewUnregisterBrokerRecord()
+	case 17:
+		return NewBrokerRegistrationChangeRecord()
+	case 14:
+		return NewClientQuotaRecord()
+	case 100:
+		return NewClusterRecord()
+	case 4:
+		return NewConfigRecord()
+	case 10:
+		return NewDelegationTokenRecord()
+	case 26:
+		return NewRemoveDelegationTokenRecord()
+	case 12:
+		return NewFeatureLevelRecord()
+	case 3:
+		return NewPartitionRecord()
+	case 5:
+		return NewPartitionChangeRecord()
+	case 28:
+		return NewClearElrRecord()
+	case 15:
+		return NewProducerIdsRecord()
+	case 2:
+		return NewTopicRecord()
+	case 9:
+		return NewRemoveTopicRecord()
+	case 11:
+		return NewUserScramCredentialRecord()
+	case 22:
+		return NewRemoveUserScramCredentialRecord()
 	}
 	return nil
 }
