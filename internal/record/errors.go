@@ -1,6 +1,9 @@
 package record
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kind is the class of an Error; each but Incomplete is one of Kafka's error codes.
 type Kind uint8
@@ -89,4 +92,13 @@ func magicError(m byte) *Error {
 		return errorf(UnsupportedFormat, "message format %d is not supported, only format %d is", m, Magic)
 	}
 	return errorf(Corrupt, "invalid magic %d in record batch", int8(m))
+}
+
+// asError unwraps the *Error that a sink gave an encoder.
+func asError(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	panic("BUG: an encoder failed: " + err.Error())
 }

@@ -1,5 +1,216 @@
 package record
 
-func (r *Rules) checkCompressed(b Batch, out *sink) (maxTimestamp int64, err error) { return 0, nil }
-type sink struct{}
-func (r *Rules) recompress(b Batch, target Codec) (Validated, error) { return Validated{}, nil }
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+// A decoder turns one compressed payload into a stream. It is pooled and reads src without copying it. most is the
+// number of bytes the stream may have: a decoder allocates nothing beyond that, nor beyond what src can decompress to.
+type decoder interface {
+	io.Reader
+	reset(src []byte, most int64) error
+	release()
+}
+
+func newDecoder(c Codec) decoder {
+	switch c {
+	case Gzip:
+		return gzipDecoders.Get().(*gzipDecoder)
+	case Snappy:
+		return snappyDecoders.Get().(*snappyDecoder)
+	case LZ4:
+		return lz4Decoders.Get().(*lz4Decoder)
+	case Zstd:
+		return zstdDecoders.Get().(*zstdDecoder)
+	}
+	panic("BUG: no decoder for codec " + c.String())
+}
+
+var errOverLimit = &Error{Kind: TooLarge, Message: "the records are larger than allowed once decompressed"}
+
+func undecodable(c Codec, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	if err == io.ErrUnexpectedEOF || err == io.EOF {
+		err = errTruncated
+	}
+	return &Error{Kind: InvalidRecord, Message: "the records are no " + c.String() + " data", Err: err}
+}
+
+var errTruncated = errors.New("it ends too early")
+
+// stream is a window over the records of a batch. The window of a batch that isn't compressed is its payload.
+type stream struct {
+	codec  Codec
+	dec    decoder   // nil: not compressed
+	window []byte    // the unread bytes are window[r:w]
+	r, w   int       //
+	left   int64     // bytes that may still come
+	tee    io.Writer // gets every decompressed byte, if set
+	err    error     // io.EOF at the end
+	own    *[]byte   // the pooled memory behind window
+}
+
+const (
+	windowSize = 64 << 10
+	// A window that grew over keptWindow isn't kept.
+	keptWindow = 1 << 20
+	// maxEmptyReads is how often a decoder may return nothing without an error.
+	maxEmptyReads = 100
+)
+
+var windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
+
+// open begins a batch. close must follow, also after an error.
+func (s *stream) open(b Batch, l Limits) error {
+	*s = stream{codec: b.Codec(), own: s.own}
+	if s.codec == None {
+		s.window, s.w, s.err = b.Payload(), len(b)-HeaderSize, io.EOF
+		return nil
+	}
+	if !s.codec.Valid() {
+		s.err = errorf(UnsupportedCompression, "unknown compression type %d", s.codec)
+		return s.err
+	}
+	if s.own == nil {
+		s.own = windows.Get().(*[]byte)
+	}
+	s.window = *s.own
+	s.left = l.bytes(len(b) - HeaderSize)
+	s.dec = newDecoder(s.codec)
+	if err := s.dec.reset(b.Payload(), s.left); err != nil {
+		s.err = undecodable(s.codec, err)
+	}
+	return s.fatal()
+}
+
+// fatal is the stream's error, unless that is its end.
+func (s *stream) fatal() error {
+	if s.err == io.EOF {
+		return nil
+	}
+	return s.err
+}
+
+func (s *stream) close() {
+	if s.dec != nil {
+		s.dec.release()
+		s.dec = nil
+	}
+	if s.own != nil && len(*s.own) <= keptWindow {
+		windows.Put(s.own)
+	}
+	s.own, s.window = nil, nil
+}
+
+// unread is what the window holds.
+func (s *stream) unread() []byte { return s.window[s.r:s.w] }
+
+// fill reads more bytes behind those unread. When the window is full of unread bytes it grows, by as much as came before.
+func (s *stream) fill() error {
+	if s.err != nil {
+		return s.fatal()
+	}
+	if s.r > 0 {
+		copy(s.window, s.window[s.r:s.w])
+		s.r, s.w = 0, s.w-s.r
+	}
+	if s.w == len(s.window) {
+		grown := make([]byte, 2*len(s.window))
+		copy(grown, s.window)
+		s.window = grown
+		*s.own = grown
+	}
+	return s.read()
+}
+
+func (s *stream) read() error {
+	for range maxEmptyReads {
+		n, err := s.dec.Read(s.window[s.w:])
+		if int64(n) > s.left {
+			s.err = errOverLimit
+			return s.err
+		}
+		s.left -= int64(n)
+		if s.tee != nil && n > 0 {
+			if _, err := s.tee.Write(s.window[s.w : s.w+n]); err != nil {
+				s.err = err
+				return err
+			}
+		}
+		s.w += n
+		if err == io.EOF {
+			s.err = io.EOF
+			return nil
+		}
+		if err != nil {
+			s.err = undecodable(s.codec, err)
+			return s.err
+		}
+		if n > 0 {
+			return nil
+		}
+	}
+	s.err = undecodable(s.codec, io.ErrNoProgress)
+	return s.err
+}
+
+// ended tells whether no more bytes will come than the window holds.
+func (s *stream) ended() bool { return s.err == io.EOF }
+
+// drained reads to the end, where a codec's own checksum is. It returns how many bytes were left, at least.
+func (s *stream) drained() (left int, err error) {
+	for s.r == s.w && !s.ended() {
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+	}
+	return s.w - s.r, nil
+}
+
+// The three reads below are for records larger than a window: they throw away what they pass.
+
+// varint reads a 32 bit varint.
+func (s *stream) varint() (v int32, size int, ok bool, err error) {
+	if err := s.atLeast(maxVarint32Size); err != nil {
+		return 0, 0, false, err
+	}
+	v, n := varint32(s.unread(), 0)
+	if n < 0 {
+		return 0, 0, false, nil
+	}
+	s.r += n
+	return v, n, true, nil
+}
+
+// skip passes n bytes; ok is false where there aren't as many.
+func (s *stream) skip(n int) (ok bool, err error) {
+	for {
+		have := min(n, s.w-s.r)
+		s.r += have
+		n -= have
+		if n == 0 {
+			return true, nil
+		}
+		if s.ended() {
+			return false, nil
+		}
+		if err := s.fill(); err != nil {
+			return false, err
+		}
+	}
+}
+
+// atLeast fills the window to n bytes, or to the end of the stream.
+func (s *stream) atLeast(n int) error {
+	for s.w-s.r < n && !s.ended() {
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
