@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -28,6 +29,15 @@ type prebuilt struct {
 
 // prebuild makes the requests. Values are text when there is a codec.
 func prebuild(topic string, parts int32, codec int8, valueSize, perBatch int, acks int16) *prebuilt {
+	return prebuildFrom(topic, 0, parts, codec, valueSize, perBatch, acks)
+}
+
+// prebuildRange makes plain requests for the partitions from first on.
+func prebuildRange(topic string, first, parts int32, valueSize, perBatch int) *prebuilt {
+	return prebuildFrom(topic, first, parts, 0, valueSize, perBatch, 1)
+}
+
+func prebuildFrom(topic string, first, parts int32, codec int8, valueSize, perBatch int, acks int16) *prebuilt {
 	b := &prebuilt{records: int64(perBatch), plain: int64(parts) * int64(perBatch) * int64(valueSize)}
 	body := randomBody(variants*valueSize*4, 5)
 	if codec != 0 {
@@ -46,7 +56,7 @@ func prebuild(topic string, parts int32, codec int8, valueSize, perBatch int, ac
 			}
 			batch := wire.Values(codec, now, vals...).Encode()
 			crcs[p] = binary.BigEndian.Uint32(batch[17:])
-			one := wire.ProduceRequest(9, acks, topic, p, batch)
+			one := wire.ProduceRequest(9, acks, topic, first+p, batch)
 			if req == nil {
 				req = one
 			} else {
@@ -137,7 +147,7 @@ type reader struct {
 	topic   string
 	offsets []int64
 	bytes   int64
-	records int64
+	records atomic.Int64 // read
 	waitMs  int32
 	batch   func(partition int32, s *wire.Stored) error // may be nil
 }
@@ -212,7 +222,7 @@ func (r *reader) take(p int32, data []byte) error {
 		}
 		r.offsets[p] = s.LastOffset + 1
 		r.bytes += int64(len(s.Bytes))
-		r.records += int64(s.Records)
+		r.records.Add(int64(s.Records))
 		if r.batch != nil {
 			if err := r.batch(p, s); err != nil {
 				return err

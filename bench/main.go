@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -160,14 +159,25 @@ func pick(only string) ([]*workload, error) {
 	}
 	var picked []*workload
 	for id := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(workloads, func(w *workload) bool { return strings.EqualFold(w.id, id) })
-		if i < 0 {
+		if with, ok := measuredWith[strings.ToUpper(id)]; ok {
+			id = with
+		}
+		n := len(picked)
+		for _, w := range workloads {
+			// P3 stands for P3a, P3b and P3c; P1 for itself, not for P10.
+			if strings.EqualFold(w.id, id) || strings.EqualFold(strings.TrimRight(w.id, "abcd"), id) {
+				picked = append(picked, w)
+			}
+		}
+		if len(picked) == n {
 			return nil, fmt.Errorf("no workload %q; -list shows them", id)
 		}
-		picked = append(picked, workloads[i])
 	}
 	return picked, nil
 }
+
+// measuredWith names the rows that measure another goal too.
+var measuredWith = map[string]string{"F2": "P1", "F13": "F12"}
 
 func placements(w *workload, asked string) []string {
 	switch asked {

@@ -1,17 +1,132 @@
 package main
 
-import "context"
+import "time"
 
-// workloads are the rows, in the order they run.
+// workloads are the rows, in the order they run. Their ids, floors and goals are those of the
+// project's list of performance goals.
 var workloads = []*workload{
 	{
-		id: "P1", title: "produce acks=1, 1 KiB values, 128 KiB batches, 6 partitions", placement: pinned,
-		run: produceRun(1024, 128<<10),
+		id: "P1", title: "produce acks=1, 1 KiB values, 128 KiB batches, 6 partitions (and F2: memory under it)",
+		placement: pinned, run: produceRun(1024, 128<<10),
 		goals: []goal{
-			more("MB/s", 1.2, 1.5), less("CPU s/GB", 0.4, 0.2).atMost(0.8),
-			less("PSS MiB", 0.5, 0.2).atMost(250),
+			more("MB/s", 1.2, 1.5), less("CPU s/GB", 0.4, 0.2).atMost(0.8), less("PSS MiB", 0.5, 0.2).atMost(250),
 		},
+	},
+	{
+		id: "P1R", title: "P1 with requests made in advance: the broker is the bottleneck", placement: pinned,
+		run:   prebuiltRun(0, 1),
+		goals: []goal{more("MB/s", 1.2, 1.5), less("CPU s/GB", 0.4, 0.2).atMost(0.8)},
+	},
+	{
+		id: "P2", title: "P1 with 100 B values", placement: pinned, run: produceRun(100, 128<<10),
+		goals: []goal{more("records/s", 1, 1.3), less("CPU s/GB", 0, 0.25)},
+	},
+	{
+		id: "P3a", title: "P1 with 10 KiB values", placement: pinned, run: produceRun(10<<10, 128<<10),
+		goals: []goal{more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.6)},
+	},
+	{
+		id: "P3b", title: "P1 with 100 KiB values", placement: pinned, run: produceRun(100<<10, 256<<10),
+		goals: []goal{more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.6)},
+	},
+	{
+		id: "P3c", title: "P1 with 1 MiB values", placement: pinned, run: produceRun(1<<20, 2<<20),
+		goals: []goal{more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.6)},
+	},
+	compressed("P7a", "gzip", 1),
+	compressed("P7b", "snappy", 2),
+	compressed("P7c", "lz4", 3),
+	compressed("P7d", "zstd", 4),
+	{
+		id: "P8", title: "fsync before the acknowledgement (flush.messages=1), 64 producers, acks=all", placement: free,
+		run:   unbatched(64, 16, -1, map[string]string{"flush.messages": "1"}),
+		goals: []goal{more("records/s", 2, 5), less("p99 ms", 0.5, 0.2)},
+	},
+	{
+		id: "P9", title: "unbatched: 64 clients, 1 record, 1 in flight", placement: pinned, run: unbatched(64, 16, 1, nil),
+		goals: []goal{more("records/s", 1.2, 2.5), less("CPU us/record", 0, 0.35)},
+	},
+	{
+		id: "P10", title: "1,000 producers of 10 records/s, 200 partitions (and F2: memory under it)", placement: free,
+		run: smallProducers(1000, 200, 10),
+		goals: []goal{
+			less("CPU us/record", 0.6, 0.3), less("p99 ms", 1, 0.4), less("PSS MiB", 0.5, 0.2).atMost(250),
+		},
+	},
+	{
+		id: "P11", title: "tail consume at 100 MB/s; CPU by difference to the producer alone", placement: pinned,
+		run: tail(100), goals: []goal{less("consume CPU s/GB", 1, 0.6)},
+	},
+	catchUpRow("P12a", 1, more("MB/s", 1, 0)),
+	catchUpRow("P12b", 4, more("MB/s", 1, 0)),
+	catchUpRow("P12c", 16, more("MB/s", 1, 1.2)),
+	{
+		id: "P14a", title: "fan-out 1 to 20 at 20 MB/s in", placement: pinned, run: fanOut(20, 20),
+		goals: []goal{less("CPU s/GB out", 0.8, 0.5)},
+	},
+	{
+		id: "P14b", title: "fan-out 1 to 100 at 5 MB/s in", placement: pinned, run: fanOut(100, 5),
+		goals: []goal{less("CPU s/GB out", 0.8, 0.5)},
+	},
+	{
+		id: "L4", title: "end to end at 10,000 records/s, acks=1", placement: free, run: endToEnd(10_000),
+		goals: []goal{less("p50 ms", 0.8, 0.4).atMost(0.15)},
+	},
+	{
+		id: "L5", title: "longest wait for an acknowledgement beside rolls, retention, compaction and topic churn", placement: free,
+		config: map[string]string{"log.retention.check.interval.ms": "5000"},
+		run:    stalls(5 * time.Minute), goals: []goal{less("max ms", 1, 0).atMost(20)},
+	},
+	{
+		id: "L6", title: "one record after 60 s idle, 10,000 idle partitions", placement: free, own: true,
+		run: wakeUp(10_000, 60*time.Second, 5), goals: []goal{less("p50 ms", 0.8, 0.3)},
+	},
+	{
+		id: "F1", title: "idle memory with 10 topics", placement: free, own: true, run: idleMemory,
+		goals: []goal{less("PSS MiB", 0.3, 0.1).atMost(40)},
+	},
+	{
+		id: "F4", title: "start of an empty node to the first acknowledgement", placement: free, own: true, run: firstAck,
+		goals: []goal{less("start ms", 0.4, 0.06).atMost(250)},
+	},
+	{
+		id: "F6", title: "clean restart, 10 GB in 1,000 partitions", placement: free, own: true,
+		run:   restart(false, shape{topics: 10, parts: 100, bytes: 10_000_000}),
+		goals: []goal{less("restart s", 0.5, 0.2).atMost(1)},
+	},
+	{
+		id: "F7", title: "restart after kill -9, 50 x 100 MB and 5 x 1 GB", placement: free, own: true,
+		run:   restart(true, shape{topics: 1, parts: 50, bytes: 100_000_000}, shape{topics: 1, parts: 5, bytes: 1_000_000_000}),
+		goals: []goal{less("restart s", 0.5, 0.15).atMost(2)},
+	},
+	{
+		id: "F12", title: "create 10,000 partitions, 100 topics of 100 (and F13: idle)", placement: free, own: true,
+		run: manyPartitions(10_000),
+		goals: []goal{
+			less("create s", 0.5, 0.2).atMost(5), less("PSS MiB", 0.5, 0).atMost(150), less("idle CPU %", 0.5, 0).atMost(2),
+			less("FDs", 0, 0).atMost(4000),
+		},
+	},
+	{
+		id: "F17", title: "10,000 idle connections", placement: free, own: true, run: idleConnections(10_000),
+		goals: []goal{less("KiB/connection", 0.5, 0).atMost(8)},
+	},
+	{
+		id: "F21", title: "size of the binary, or of the jars", placement: free, own: true, run: binarySize,
+		goals: []goal{less("MiB", 0, 0).atMost(40)},
 	},
 }
 
-var _ = context.Background
+func compressed(id, codec string, number int8) *workload {
+	return &workload{
+		id: id, title: "produce of " + codec + " batches made in advance, sizes uncompressed", placement: pinned,
+		run: prebuiltRun(number, 1), goals: []goal{more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)},
+	}
+}
+
+func catchUpRow(id string, consumers int, throughput goal) *workload {
+	return &workload{
+		id: id, title: "catch-up from the page cache, " + itoa(consumers) + " consumers", placement: pinned,
+		run: catchUp(consumers), goals: []goal{throughput, less("CPU s/GB", 0, 0.65)},
+	}
+}
