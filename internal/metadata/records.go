@@ -1,0 +1,110 @@
+package metadata
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/travisjeffery/jocko/internal/protocol"
+)
+
+// Records yields records that make this image out of the empty one: what a
+// snapshot holds. Only the epoch of the features is not among them as such; it
+// is the number of feature records less one, so levels are repeated to reach it.
+func (i *Image) Records() iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		_ = i.yieldCluster(yield) && i.yieldBrokers(yield) && i.yieldTopics(yield) && i.yieldConfigs(yield)
+	}
+}
+
+func (i *Image) yieldCluster(yield func(Record) bool) bool {
+	if i.clusterID != "" && !yield(&protocol.ClusterRecord{ClusterId: i.clusterID}) {
+		return false
+	}
+	if !i.yieldFeatures(yield) {
+		return false
+	}
+	return i.nextProducerID == 0 || yield(&protocol.ProducerIdsRecord{BrokerId: -1, BrokerEpoch: -1, NextProducerId: i.nextProducerID})
+}
+
+func (i *Image) yieldFeatures(yield func(Record) bool) bool {
+	last := &protocol.FeatureLevelRecord{Name: "metadata.version"}
+	n := int64(-1)
+	for name, level := range i.Features() {
+		last = &protocol.FeatureLevelRecord{Name: name, FeatureLevel: level}
+		if n++; !yield(last) {
+			return false
+		}
+	}
+	for ; n < i.featuresEpoch; n++ {
+		if !yield(last) {
+			return false
+		}
+	}
+	return true
+}
+
+func (i *Image) yieldBrokers(yield func(Record) bool) bool {
+	for br := range i.Brokers() {
+		r := &protocol.RegisterBrokerRecord{
+			BrokerId: int32(br.ID), IncarnationId: br.Incarnation, BrokerEpoch: br.Epoch, Rack: br.Rack, Fenced: br.Fenced,
+			InControlledShutdown: br.InControlledShutdown, LogDirs: br.Dirs,
+		}
+		for _, l := range br.Listeners {
+			r.EndPoints = append(r.EndPoints, protocol.RegisterBrokerRecordBrokerEndpoint{
+				Name: l.Name, Host: l.Host, Port: uint16(l.Port), SecurityProtocol: l.Protocol,
+			})
+		}
+		for _, f := range br.Features {
+			r.Features = append(r.Features, protocol.RegisterBrokerRecordBrokerFeature{
+				Name: f.Name, MinSupportedVersion: f.Min, MaxSupportedVersion: f.Max,
+			})
+		}
+		if !yield(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (i *Image) yieldTopics(yield func(Record) bool) bool {
+	for t := range i.Topics() {
+		if !yield(&protocol.TopicRecord{Name: t.Name, TopicId: t.ID}) {
+			return false
+		}
+		for _, p := range t.Partitions {
+			if !yield(partitionRecord(t.ID, p)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func partitionRecord(id TopicID, p *Partition) *protocol.PartitionRecord {
+	return &protocol.PartitionRecord{
+		PartitionId: p.ID, TopicId: id, Replicas: int32s(p.Replicas), Isr: int32s(p.ISR), RemovingReplicas: int32s(p.Removing),
+		AddingReplicas: int32s(p.Adding), Leader: int32(p.Leader), LeaderEpoch: int32(p.LeaderEpoch), PartitionEpoch: p.PartitionEpoch,
+		Directories: p.Dirs, EligibleLeaderReplicas: int32s(p.ELR), LastKnownElr: int32s(p.LastKnownELR),
+	}
+}
+
+func (i *Image) yieldConfigs(yield func(Record) bool) bool {
+	for res, c := range i.Configs() {
+		for _, name := range slices.Sorted(maps.Keys(c)) {
+			value := c[name]
+			if !yield(&protocol.ConfigRecord{ResourceType: res.Type, ResourceName: res.Name, Name: name, Value: &value}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func int32s(ids []BrokerID) []int32 {
+	out := make([]int32, len(ids))
+	for i, id := range ids {
+		out[i] = int32(id)
+	}
+	return out
+}
