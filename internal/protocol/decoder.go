@@ -158,7 +158,8 @@ func (d *Decoder) UVarint() uint32 {
 	return 0
 }
 
-// Finish ends a message: bytes that are left are an error.
+// Finish ends a message: bytes that are left are an error. Kafka ignores what follows the body of a request, so that a
+// server must not ask this of requests; it is for records, and for whoever knows that nothing can follow.
 func (d *Decoder) Finish() error {
 	if d.err == nil && len(d.b) > 0 {
 		d.fail(errTrailing)
