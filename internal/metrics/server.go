@@ -22,14 +22,12 @@ const (
 	ClosedPanic                   // a panic of ours
 	ClosedShort                   // bytes of a response went away while it was sent
 	ClosedShutdown                // this broker stops
-	RefusedTotal                  // above max.connections
-	RefusedListener               // above the listener's own limit
 	RefusedIP                     // above max.connections.per.ip
 	closeReasons
 )
 
 var closeNames = [closeReasons]string{"peer", "idle", "slow_request", "stalled_response", "bad_frame", "bad_request",
-	"handler", "panic", "short_file", "shutdown", "max_connections", "listener_max_connections", "max_connections_per_ip"}
+	"handler", "panic", "short_file", "shutdown", "max_connections_per_ip"}
 
 // String returns the reason as its label and as logs print it.
 func (c Close) String() string { return closeNames[c] }
@@ -46,6 +44,7 @@ type Server struct {
 // Listener is what one listener's connections count.
 type Listener struct {
 	Accepted Counter
+	Blocked  Counter // times a connection limit stopped it from accepting
 	Open     atomic.Int64
 	BytesIn  Counter
 	BytesOut Counter
@@ -77,6 +76,7 @@ var (
 	acceptedDesc    = desc("jocko_connections_accepted_total", "Connections accepted, refused ones included.", "listener")
 	closedDesc      = desc("jocko_connections_closed_total", "Connections that ended or were refused, by reason.",
 		"listener", "reason")
+	blockedDesc  = desc("jocko_accept_blocked_total", "Times a connection limit stopped a listener from accepting.", "listener")
 	bytesInDesc  = desc("jocko_network_bytes_in_total", "Bytes read from clients.", "listener")
 	bytesOutDesc = desc("jocko_network_bytes_out_total", "Bytes sent to clients.", "listener")
 	panicsDesc   = desc("jocko_handler_panics_total", "Panics in request handlers; each ended its connection.")
@@ -85,7 +85,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectionsDesc, acceptedDesc, closedDesc, bytesInDesc, bytesOutDesc,
+	for _, d := range []*prometheus.Desc{connectionsDesc, acceptedDesc, closedDesc, blockedDesc, bytesInDesc, bytesOutDesc,
 		panicsDesc, inFlightDesc} {
 		ch <- d
 	}
@@ -100,6 +100,7 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range s.listeners {
 		gauge(ch, connectionsDesc, float64(l.Open.Load()), l.name)
 		count(ch, acceptedDesc, l.Accepted.Load(), l.name)
+		count(ch, blockedDesc, l.Blocked.Load(), l.name)
 		count(ch, bytesInDesc, l.BytesIn.Load(), l.name)
 		count(ch, bytesOutDesc, l.BytesOut.Load(), l.name)
 		for why := range l.closed {
