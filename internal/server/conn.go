@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"runtime/debug"
@@ -46,7 +47,7 @@ type Conn struct {
 	pending  atomic.Int32
 	waiting  atomic.Bool   // the reader waits for pending to fall
 	finished chan struct{} // capacity 1: pending fell while the reader waited
-	pause    atomic.Int64  // unix nanoseconds before which nothing is started
+	pause    atomic.Int64  // unix nanoseconds before which nothing is started; 0 is none
 
 	mu      sync.Mutex
 	queue   []Finish // to be finished by the writer
@@ -340,14 +341,17 @@ func (c *Conn) respond(finish Finish) {
 		c.close(metrics.ClosedPanic, err)
 		return
 	}
+	switch { // before the client can react to the response
+	case after.Close:
+		c.pause.Store(math.MaxInt64)
+	case !after.PauseUntil.IsZero():
+		c.pause.Store(after.PauseUntil.UnixNano())
+	}
 	if size := out.Size() - sizePrefix; size > 0 {
 		if err := c.send(ranges, size); err != nil {
 			c.close(whySendFailed(err), err)
 			return
 		}
-	}
-	if !after.PauseUntil.IsZero() {
-		c.pause.Store(after.PauseUntil.UnixNano())
 	}
 	if after.Close {
 		c.close(metrics.ClosedByHandler, nil)
