@@ -251,6 +251,9 @@ func (d *Decoder) present(nullable bool) bool {
 	return !nullable || d.Int8() >= 0 && d.err == nil
 }
 
+// presentTag is present for a tagged field, where Kafka reads an unsigned varint of which 0 is null.
+func (d *Decoder) presentTag() bool { return d.UVarint() > 0 && d.err == nil }
+
 // arrayLen reads the number of elements, each of which takes at least size bytes; -1 stands for null.
 func (d *Decoder) arrayLen(flex, nullable bool, size int) int {
 	n := d.length(flex, true)

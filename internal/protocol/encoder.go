@@ -224,6 +224,12 @@ func (e *Encoder) present(nullable, there bool) bool {
 	return there
 }
 
+// presentTag is present for a tagged field, where Kafka writes an unsigned varint of 0 or 1.
+func (e *Encoder) presentTag(there bool) bool {
+	e.Bool(there)
+	return there
+}
+
 func (e *Encoder) arrayLen(flex bool, n int, null bool) {
 	if null {
 		n = -1

@@ -10,14 +10,14 @@ import (
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
 
-// body is what kmsg's requests and responses share.
-type body interface {
+// kmsgBody is what kmsg's requests and responses share.
+type kmsgBody interface {
 	SetVersion(int16)
 	AppendTo([]byte) []byte
 	ReadFrom([]byte) error
 }
 
-func kmsgFor(k protocol.Key, response bool) body {
+func kmsgFor(k protocol.Key, response bool) kmsgBody {
 	if response {
 		return kmsg.ResponseForKey(int16(k))
 	}

@@ -110,10 +110,15 @@ func (r *filler) records() protocol.Records {
 	return out
 }
 
-// encode returns the body as one piece.
-func encode(m interface {
+// body is what every generated message has.
+type body interface {
+	Default()
 	Encode(*protocol.Encoder, int16)
-}, version int16) []byte {
+	Decode(*protocol.Decoder, int16) error
+}
+
+// encode returns the body as one piece.
+func encode(m body, version int16) []byte {
 	e := protocol.NewEncoder()
 	m.Encode(e, version)
 	return flatten(e)

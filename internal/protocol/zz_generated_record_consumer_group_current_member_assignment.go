@@ -124,7 +124,7 @@ type ConsumerGroupCurrentMemberAssignmentValueTopicPartitions struct {
 
 // Default sets every field to Kafka's default.
 func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) Default() {
-	*m = ConsumerGroupCurrentMemberAssignmentValueTopicPartitions{}
+	*m = ConsumerGroupCurrentMemberAssignmentValueTopicPartitions{AssignmentEpochs: []int32{}}
 }
 
 func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) encode(e *Encoder, _ int16) {
@@ -132,11 +132,11 @@ func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) encode(e *Enc
 	e.arrayLen(true, len(m.Partitions), false)
 	e.int32s(m.Partitions)
 	tags := uint32(0)
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		tags++
 	}
 	e.UVarint(tags)
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		at := e.beginTag(0)
 		e.arrayLen(true, len(m.AssignmentEpochs), m.AssignmentEpochs == nil)
 		e.int32s(m.AssignmentEpochs)
@@ -147,7 +147,7 @@ func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) encode(e *Enc
 func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) decode(d *Decoder, _ int16) {
 	m.TopicId = d.UUID()
 	m.Partitions = d.int32s(m.Partitions, d.arrayLen(true, false, 4))
-	m.AssignmentEpochs = nil
+	m.AssignmentEpochs = []int32{}
 	for n := d.tagCount(); n > 0 && d.err == nil; n-- {
 		tag, rest := d.beginTag()
 		switch {

@@ -63,7 +63,7 @@ type ConsumerGroupMemberMetadataValue struct {
 
 // Default sets every field to Kafka's default.
 func (m *ConsumerGroupMemberMetadataValue) Default() {
-	*m = ConsumerGroupMemberMetadataValue{InstanceId: new(string), RackId: new(string), SubscribedTopicRegex: new(string), RebalanceTimeoutMs: -1, ServerAssignor: new(string)}
+	*m = ConsumerGroupMemberMetadataValue{InstanceId: new(string), RackId: new(string), SubscribedTopicRegex: new(string), RebalanceTimeoutMs: -1, ServerAssignor: new(string), ClassicMemberMetadata: &ConsumerGroupMemberMetadataValueClassicMemberMetadata{}}
 }
 
 // NewConsumerGroupMemberMetadataValue returns a ConsumerGroupMemberMetadataValue with Kafka's defaults.
@@ -102,13 +102,13 @@ func (m *ConsumerGroupMemberMetadataValue) encode(e *Encoder, version int16) {
 	e.Int32(m.RebalanceTimeoutMs)
 	e.nullString(true, true, m.ServerAssignor)
 	tags := uint32(0)
-	if m.ClassicMemberMetadata != nil {
+	if m.ClassicMemberMetadata == nil || m.ClassicMemberMetadata.SessionTimeoutMs != 0 || len(m.ClassicMemberMetadata.SupportedProtocols) > 0 {
 		tags++
 	}
 	e.UVarint(tags)
-	if m.ClassicMemberMetadata != nil {
+	if m.ClassicMemberMetadata == nil || m.ClassicMemberMetadata.SessionTimeoutMs != 0 || len(m.ClassicMemberMetadata.SupportedProtocols) > 0 {
 		at := e.beginTag(0)
-		if e.present(true, m.ClassicMemberMetadata != nil) {
+		if e.presentTag(m.ClassicMemberMetadata != nil) {
 			m.ClassicMemberMetadata.encode(e, version)
 		}
 		e.endTag(at)
@@ -124,12 +124,12 @@ func (m *ConsumerGroupMemberMetadataValue) decode(d *Decoder, version int16) {
 	m.SubscribedTopicRegex = d.nullString(true, true, m.SubscribedTopicRegex)
 	m.RebalanceTimeoutMs = d.Int32()
 	m.ServerAssignor = d.nullString(true, true, m.ServerAssignor)
-	m.ClassicMemberMetadata = nil
+	m.ClassicMemberMetadata = &ConsumerGroupMemberMetadataValueClassicMemberMetadata{}
 	for n := d.tagCount(); n > 0 && d.err == nil; n-- {
 		tag, rest := d.beginTag()
 		switch {
 		case tag == 0:
-			if d.present(true) {
+			if d.presentTag() {
 				if m.ClassicMemberMetadata == nil {
 					m.ClassicMemberMetadata = new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)
 				}

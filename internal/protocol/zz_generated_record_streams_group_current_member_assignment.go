@@ -148,7 +148,7 @@ type StreamsGroupCurrentMemberAssignmentValueTaskIds struct {
 
 // Default sets every field to Kafka's default.
 func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) Default() {
-	*m = StreamsGroupCurrentMemberAssignmentValueTaskIds{}
+	*m = StreamsGroupCurrentMemberAssignmentValueTaskIds{AssignmentEpochs: []int32{}}
 }
 
 func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) encode(e *Encoder, _ int16) {
@@ -156,11 +156,11 @@ func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) encode(e *Encoder, _ i
 	e.arrayLen(true, len(m.Partitions), false)
 	e.int32s(m.Partitions)
 	tags := uint32(0)
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		tags++
 	}
 	e.UVarint(tags)
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		at := e.beginTag(0)
 		e.arrayLen(true, len(m.AssignmentEpochs), m.AssignmentEpochs == nil)
 		e.int32s(m.AssignmentEpochs)
@@ -171,7 +171,7 @@ func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) encode(e *Encoder, _ i
 func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) decode(d *Decoder, _ int16) {
 	m.SubtopologyId = d.string(true, m.SubtopologyId)
 	m.Partitions = d.int32s(m.Partitions, d.arrayLen(true, false, 4))
-	m.AssignmentEpochs = nil
+	m.AssignmentEpochs = []int32{}
 	for n := d.tagCount(); n > 0 && d.err == nil; n-- {
 		tag, rest := d.beginTag()
 		switch {

@@ -57,7 +57,7 @@ type StreamsGroupMetadataValue struct {
 
 // Default sets every field to Kafka's default.
 func (m *StreamsGroupMetadataValue) Default() {
-	*m = StreamsGroupMetadataValue{ValidatedTopologyEpoch: -1, StoredDescriptionTopologyEpoch: -1, FailedDescriptionTopologyEpoch: -1}
+	*m = StreamsGroupMetadataValue{ValidatedTopologyEpoch: -1, LastAssignmentConfigs: []StreamsGroupMetadataValueLastAssignmentConfig{}, StoredDescriptionTopologyEpoch: -1, FailedDescriptionTopologyEpoch: -1}
 }
 
 // NewStreamsGroupMetadataValue returns a StreamsGroupMetadataValue with Kafka's defaults.
@@ -92,7 +92,7 @@ func (m *StreamsGroupMetadataValue) encode(e *Encoder, version int16) {
 	if m.ValidatedTopologyEpoch != -1 {
 		tags++
 	}
-	if m.LastAssignmentConfigs != nil {
+	if m.LastAssignmentConfigs == nil || len(m.LastAssignmentConfigs) > 0 {
 		tags++
 	}
 	if m.StoredDescriptionTopologyEpoch != -1 {
@@ -107,7 +107,7 @@ func (m *StreamsGroupMetadataValue) encode(e *Encoder, version int16) {
 		e.Int32(m.ValidatedTopologyEpoch)
 		e.endTag(at)
 	}
-	if m.LastAssignmentConfigs != nil {
+	if m.LastAssignmentConfigs == nil || len(m.LastAssignmentConfigs) > 0 {
 		at := e.beginTag(1)
 		e.arrayLen(true, len(m.LastAssignmentConfigs), m.LastAssignmentConfigs == nil)
 		for i := range m.LastAssignmentConfigs {
@@ -131,7 +131,7 @@ func (m *StreamsGroupMetadataValue) decode(d *Decoder, version int16) {
 	m.Epoch = d.Int32()
 	m.MetadataHash = d.Int64()
 	m.ValidatedTopologyEpoch = -1
-	m.LastAssignmentConfigs = nil
+	m.LastAssignmentConfigs = []StreamsGroupMetadataValueLastAssignmentConfig{}
 	m.StoredDescriptionTopologyEpoch = -1
 	m.FailedDescriptionTopologyEpoch = -1
 	for n := d.tagCount(); n > 0 && d.err == nil; n-- {

@@ -87,12 +87,13 @@ func (b *block) encodeTags(s *strings.Builder) {
 	}
 	var count, body strings.Builder
 	for _, f := range b.tagged() {
-		c := b.differs(f)
+		c := b.differs("m.", f)
 		if v := within(f.Tagged, b.plan.Flexible.Intersect(b.versions)); v != "true" {
 			c = v + " && " + c
 		}
 		fmt.Fprintf(&count, "\tif %s {\n\t\ttags++\n\t}\n", c)
-		fmt.Fprintf(&body, "\tif %s {\n\tat := e.beginTag(%d)\n%s\te.endTag(at)\n\t}\n", c, f.Tag, b.encodeField(f, "true"))
+		code := strings.Replace(b.encodeField(f, "true"), "e.present(true, ", "e.presentTag(", 1)
+		fmt.Fprintf(&body, "\tif %s {\n\tat := e.beginTag(%d)\n%s\te.endTag(at)\n\t}\n", c, f.Tag, code)
 	}
 	text := "\te.UVarint(0)\n"
 	if count.Len() > 0 {
@@ -104,9 +105,9 @@ func (b *block) encodeTags(s *strings.Builder) {
 	s.WriteString(text)
 }
 
-// differs is the Go condition for "the field isn't its default".
-func (b *block) differs(f schema.Field) string {
-	x := "m." + b.goName(f)
+// differs is the Go condition for "the field isn't its default". The prefix is that of the struct, with its dot.
+func (b *block) differs(prefix string, f schema.Field) string {
+	x := prefix + b.goName(f)
 	expr, _ := b.zero(f)
 	switch {
 	case f.Default == "null":
@@ -115,7 +116,14 @@ func (b *block) differs(f schema.Field) string {
 		return fmt.Sprintf("(%s == nil || len(%s) > 0)", x, x)
 	case f.Array:
 		return fmt.Sprintf("len(%s) > 0", x)
-	case f.Struct && !b.nullable(f), f.Type == "uuid":
+	case f.Struct && b.nullable(f):
+		inner := b.plan.block(b.goElement(f))
+		conds := []string{x + " == nil"}
+		for _, g := range inner.fields {
+			conds = append(conds, inner.differs(x+".", g))
+		}
+		return "(" + strings.Join(conds, " || ") + ")"
+	case f.Struct, f.Type == "uuid":
 		return fmt.Sprintf("%s != (%s)", x, expr)
 	case b.goType(f) == f.Type && f.Type == "bool":
 		if expr == "true" {
@@ -199,7 +207,8 @@ func (b *block) decodeTags(s *strings.Builder) {
 			if v := within(f.Tagged, b.plan.Flexible.Intersect(b.versions)); v != "true" {
 				c += " && " + v
 			}
-			fmt.Fprintf(&cases, "\t\tcase %s:\n%s", c, b.decodeField(f, "true"))
+			code := strings.Replace(b.decodeField(f, "true"), "d.present(true)", "d.presentTag()", 1)
+			fmt.Fprintf(&cases, "\t\tcase %s:\n%s", c, code)
 		}
 		text = "\tfor n := d.tagCount(); n > 0 && d.err == nil; n-- {\n\t\ttag, rest := d.beginTag()\n\t\tswitch {\n" + cases.String() +
 			"\t\tdefault:\n\t\t\td.skipRest()\n\t\t}\n\t\td.endTag(rest)\n\t}\n"

@@ -32,6 +32,7 @@ func Generate() (map[string][]byte, error) {
 	text["zz_generated_keys.go"] = keyTable(messages)
 	text["zz_generated_errors.go"] = errorTable(codes)
 	text["zz_generated_metadata_records.go"] = metadataTable(messages)
+	text["zz_generated_records_test.go"] = recordList(messages)
 	out := map[string][]byte{}
 	for name, buf := range text {
 		src, err := format.Source(buf.Bytes())
@@ -100,5 +101,18 @@ func metadataTable(messages []*schema.Message) *bytes.Buffer {
 		}
 	}
 	fmt.Fprintf(w, "\t}\n\treturn nil\n}\n")
+	return w
+}
+
+// recordList is for tests, which go through everything that has a schema.
+func recordList(messages []*schema.Message) *bytes.Buffer {
+	w := bytes.NewBufferString(strings.Replace(header, "package protocol", "package protocol_test", 1))
+	fmt.Fprintf(w, "import \"github.com/travisjeffery/jocko/internal/protocol\"\n\n// records has a constructor for everything but requests and responses.\nvar records = []func() body{\n")
+	for _, m := range messages {
+		if m.Kind != schema.Request && m.Kind != schema.Response {
+			fmt.Fprintf(w, "\tfunc() body { return protocol.New%s() },\n", m.Name)
+		}
+	}
+	fmt.Fprintf(w, "}\n")
 	return w
 }
