@@ -122,12 +122,15 @@ type Batch []byte
 // at. An error of kind Incomplete says that b ends before the batch does (b may be empty), one of kind UnsupportedFormat that the
 // batch has magic 0 or 1, one of kind Corrupt that these bytes are no batch.
 func Next(b []byte) (batch Batch, rest []byte, err error) {
-	if len(b) < posMagic+1 {
+	if len(b) < LengthOverhead {
 		return nil, b, errIncomplete
 	}
 	n := int64(int32(binary.BigEndian.Uint32(b[posLength:])))
 	if n < minLegacyLength {
 		return nil, b, errBatchLength
+	}
+	if len(b) <= posMagic {
+		return nil, b, errIncomplete
 	}
 	if m := b[posMagic]; m != Magic {
 		return nil, b, magicError(m)

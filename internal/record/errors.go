@@ -5,33 +5,37 @@ import (
 	"fmt"
 )
 
-// Kind is the class of an Error; each but Incomplete is one of Kafka's error codes.
+// Kind is the class of an Error. Each has the error code that Kafka answers a producer with.
 type Kind uint8
 
 const (
 	// Corrupt: a checksum, a length or a header field is wrong (CORRUPT_MESSAGE).
 	Corrupt Kind = iota + 1
-	// Incomplete: the bytes end before the batch does. Only Next and PeekSize return it.
+	// Incomplete: the bytes end before the batch does. Only Next and PeekSize return it; Kafka cuts such bytes off.
 	Incomplete
+	// UnsupportedFormat: a message of format 0 or 1. Only Next returns it (UNSUPPORTED_FOR_MESSAGE_FORMAT).
+	UnsupportedFormat
 	// InvalidRecord: the batch is whole, but the records don't agree with it, or aren't allowed here (INVALID_RECORD).
 	InvalidRecord
 	// InvalidTimestamp: a record's time is out of the topic's bounds (INVALID_TIMESTAMP).
 	InvalidTimestamp
-	// UnsupportedCompression: the codec isn't known, or not allowed by this version (UNSUPPORTED_COMPRESSION_TYPE).
+	// UnsupportedCompression: the codec isn't allowed by the version of the request (UNSUPPORTED_COMPRESSION_TYPE).
 	UnsupportedCompression
-	// UnsupportedFormat: a message of format 0 or 1 (UNSUPPORTED_FOR_MESSAGE_FORMAT).
-	UnsupportedFormat
+	// Undecodable: the records can't be decompressed, or the codec isn't known. It is the client's fault, but Kafka has no code for
+	// it (UNKNOWN_SERVER_ERROR).
+	Undecodable
 	// TooLarge: the batch is larger than the topic allows (MESSAGE_TOO_LARGE).
 	TooLarge
 )
 
 var kindNames = [...]string{
 	Corrupt:                "CORRUPT_MESSAGE",
-	Incomplete:             "INCOMPLETE",
+	Incomplete:             "INVALID_RECORD",
 	InvalidRecord:          "INVALID_RECORD",
 	InvalidTimestamp:       "INVALID_TIMESTAMP",
 	UnsupportedCompression: "UNSUPPORTED_COMPRESSION_TYPE",
 	UnsupportedFormat:      "UNSUPPORTED_FOR_MESSAGE_FORMAT",
+	Undecodable:            "UNKNOWN_SERVER_ERROR",
 	TooLarge:               "MESSAGE_TOO_LARGE",
 }
 
@@ -94,11 +98,11 @@ func magicError(m byte) *Error {
 	return errorf(Corrupt, "invalid magic %d in record batch", int8(m))
 }
 
-// asError unwraps the *Error that a sink gave an encoder.
-func asError(err error) error {
+// asError unwraps our own error, for instance the one that a sink gave an encoder.
+func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	panic("BUG: an encoder failed: " + err.Error())
+	panic("BUG: an error of a foreign type: " + err.Error())
 }

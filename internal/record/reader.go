@@ -71,7 +71,7 @@ type Reader struct {
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// Read begins reading the records of b. Errors, of kind InvalidRecord, TooLarge or UnsupportedCompression, come from Err.
+// Read begins reading the records of b. Errors, of kind InvalidRecord, TooLarge or Undecodable, come from Err.
 func Read(b Batch, l Limits) *Reader {
 	r := readers.Get().(*Reader)
 	r.batch, r.appendTime = b, b.TimestampType() == LogAppendTime

@@ -12,7 +12,7 @@ import (
 // Snappy comes in two framings. Some clients send one raw block. Java and librdkafka send the framing of snappy-java,
 // called xerial after its maker, big-endian:
 //
-//	0x82 "SNAPPY" 0x00, version (4), lowest compatible version (4)
+//	0x82 "SNAPPY" 0x00, version (4), lowest compatible version (4): nobody looks at the versions
 //	then for each block: size (4), raw block
 var xerialMagic = [8]byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
@@ -23,10 +23,7 @@ const (
 	maxSnappyRatio = 22
 )
 
-var (
-	errSnappyBlock   = errors.New("bad block")
-	errSnappyVersion = errors.New("unknown framing version")
-)
+var errSnappyBlock = errors.New("bad block")
 
 // snappyDecoder decodes block by block, because a block is the window of its own matches.
 type snappyDecoder struct {
@@ -42,14 +39,11 @@ var snappyDecoders = sync.Pool{New: func() any { return new(snappyDecoder) }}
 func (d *snappyDecoder) reset(src []byte, most int64) error {
 	d.src, d.most, d.pos, d.block = src, most, 0, d.block[:0]
 	d.xerial = len(src) >= len(xerialMagic) && [8]byte(src) == xerialMagic
-	if !d.xerial {
+	if !d.xerial && len(src) > 0 {
 		return nil
 	}
 	if len(src) < xerialHeaderSize {
 		return errTruncated
-	}
-	if v := binary.BigEndian.Uint32(src[12:]); v != 1 {
-		return errSnappyVersion
 	}
 	d.src = src[xerialHeaderSize:]
 	return nil
@@ -88,11 +82,11 @@ func (d *snappyDecoder) next() error {
 	if err != nil {
 		return errSnappyBlock
 	}
-	if int64(n) > d.most {
-		return errOverLimit
-	}
 	if n > maxSnappyRatio*len(block) || !isSnappy(block) {
 		return errSnappyBlock
+	}
+	if int64(n) > d.most {
+		return errOverLimit
 	}
 	if cap(d.block) < n {
 		d.block = make([]byte, n)

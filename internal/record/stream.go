@@ -38,7 +38,7 @@ func undecodable(c Codec, err error) error {
 	if err == io.ErrUnexpectedEOF || err == io.EOF {
 		err = errTruncated
 	}
-	return &Error{Kind: InvalidRecord, Message: "the records are no " + c.String() + " data", Err: err}
+	return &Error{Kind: Undecodable, Message: "the records are no " + c.String() + " data", Err: err}
 }
 
 var errTruncated = errors.New("it ends too early")
@@ -73,7 +73,7 @@ func (s *stream) open(b Batch, l Limits) error {
 		return nil
 	}
 	if !s.codec.Valid() {
-		s.err = errorf(UnsupportedCompression, "unknown compression type %d", s.codec)
+		s.err = errorf(Undecodable, "unknown compression type %d", s.codec)
 		return s.err
 	}
 	if s.own == nil {

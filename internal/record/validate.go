@@ -63,6 +63,12 @@ func (v *Validated) Batch() Batch { return Batch(v.Bytes) }
 // are no whole batch are cut off. In the batch, only max timestamp, timestamp type and CRC may be corrected, in place.
 //
 // The error is an *Error. A batch that needs no other codec and isn't compressed costs no allocation.
+//
+// What is refused, and how, follows Kafka, except that Kafka lets through what would break readers of the log: offset
+// deltas that aren't dense, lengths below -1, lengths of records that don't agree with their fields (behind a compression),
+// a delete horizon, the timestamp type LogAppendTime, a producer id without an epoch, bytes behind a compressed stream,
+// and wrong checksums and sizes of LZ4 content. Those are refused here (InvalidRecord, InvalidTimestamp, Undecodable), and so is what
+// decompresses to more than Limits allow (TooLarge: a producer splits its batch and tries again).
 func Validate(buf []byte, r *Rules) (Validated, error) {
 	b, err := onlyBatch(buf)
 	if err != nil {
@@ -90,20 +96,28 @@ func Validate(buf []byte, r *Rules) (Validated, error) {
 // onlyBatch cuts the batch out of a partition's share of a Produce request.
 func onlyBatch(buf []byte) (Batch, error) {
 	b, rest, err := Next(buf)
-	if err == errIncomplete {
-		return nil, errNoBatch
-	}
 	if err != nil {
-		return nil, err
+		return nil, asProduced(err)
 	}
-	switch _, _, err := Next(rest); err {
-	case nil:
+	switch _, _, err := Next(rest); {
+	case err == nil:
 		return nil, errManyBatches
-	case errIncomplete:
-		return b, nil
-	default:
-		return nil, err
+	case err != errIncomplete:
+		return nil, asProduced(err)
 	}
+	return b, nil
+}
+
+// asProduced is what an error of Next is to a producer.
+func asProduced(err error) error {
+	e := asError(err)
+	switch e.Kind {
+	case Incomplete:
+		return errNoBatch
+	case UnsupportedFormat:
+		return &Error{Kind: InvalidRecord, Message: e.Message}
+	}
+	return e
 }
 
 // checkHeader is everything that can be said without the records.
@@ -121,7 +135,7 @@ func (r *Rules) checkHeader(b Batch) error {
 		return err
 	}
 	if !b.Codec().Valid() {
-		return errorf(UnsupportedCompression, "unknown compression type %d", b.Codec())
+		return errorf(Undecodable, "unknown compression type %d", b.Codec())
 	}
 	if n, last := b.Count(), b.LastOffsetDelta(); n <= 0 || last < 0 || n-1 != last {
 		return errorf(InvalidRecord, "%d records don't fit the offsets 0 to %d", n, last)

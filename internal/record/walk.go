@@ -32,8 +32,9 @@ func (w *walk) init(b Batch, r *Rules) {
 	}
 }
 
+// timestampBounds adds and subtracts in ms as Kafka does, whose largest bound is 2^63-1 ms.
 func timestampBounds(now int64, before, after time.Duration) (lo, hi int64) {
-	lo, hi = math.MinInt64, math.MaxInt64
+	lo, hi = now-math.MaxInt64, math.MaxInt64
 	if before != NoTimestampBound {
 		lo = now - before.Milliseconds()
 	}

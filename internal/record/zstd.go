@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"math/bits"
 	"sync"
 
@@ -11,8 +12,9 @@ import (
 )
 
 var (
-	errZstdFrame = errors.New("bad frame")
-	errZstdDict  = errors.New("it needs a dictionary")
+	errZstdFrame  = errors.New("bad frame")
+	errZstdDict   = errors.New("it needs a dictionary")
+	errZstdWindow = errors.New("its window is larger than 128 MiB")
 )
 
 const (
@@ -20,8 +22,8 @@ const (
 	zstdSkippable = 0x184d2a50 // the low 4 bits vary
 	// zstdBlockSize is the most that one block decompresses to.
 	zstdBlockSize = 128 << 10
-	// zstdMaxWindow is the largest window that a decoder allocates.
-	zstdMaxWindow = 512 << 20
+	// zstdMaxWindow is the largest window that a frame may claim: Java consumers don't read others.
+	zstdMaxWindow = 128 << 20
 	// A decoder that needed a window over zstdKeptWindow isn't kept.
 	zstdKeptWindow = 8 << 20
 )
@@ -91,12 +93,13 @@ func (d *zstdDecoder) scanFrame(b []byte, at int, most int64) (size int, err err
 	if h.HasCheckSum {
 		size += 4
 	}
+	hasSize := h.HasFCS && h.FrameContentSize != math.MaxUint64 // that means unknown, too
 	switch {
 	case size > len(b):
 		return 0, errTruncated
-	case h.HasFCS && h.FrameContentSize > uint64(bound):
+	case hasSize && h.FrameContentSize > uint64(bound), !hasSize && h.SingleSegment:
 		return 0, errZstdFrame
-	case h.HasFCS && h.FrameContentSize > uint64(most):
+	case hasSize && h.FrameContentSize > uint64(most):
 		return 0, errOverLimit
 	}
 	if h.SingleSegment { // no descriptor: the content is the window
@@ -105,6 +108,9 @@ func (d *zstdDecoder) scanFrame(b []byte, at int, most int64) (size int, err err
 	}
 	// The descriptor follows magic and frame header descriptor.
 	w := b[5]
+	if zstdWindowBytes(w) > zstdMaxWindow {
+		return 0, errZstdWindow
+	}
 	if enough := windowDescriptor(min(bound, most)); zstdWindowBytes(enough) < zstdWindowBytes(w) {
 		w = enough
 		d.windows = append(d.windows, zstdWindow{at + 5, w})
