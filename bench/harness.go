@@ -153,16 +153,18 @@ func (r *runner) start(ctx context.Context, dir string) (*brokers.Broker, error)
 		"offsets.topic.num.partitions":         "1",
 		"transaction.state.log.num.partitions": "1",
 	}}
-	if r.kind == brokers.Kafka {
-		// While it is stopped it sends its controller no heartbeats.
-		opt.Config["broker.session.timeout.ms"] = "3600000"
-	} else {
+	switch {
+	case r.kind == brokers.Jocko:
 		for _, k := range []string{
 			"offsets.topic.num.partitions", "transaction.state.log.num.partitions", "group.initial.rebalance.delay.ms",
 		} {
 			delete(opt.Config, k)
 		}
 		maps.Copy(opt.Config, r.h.opt.config)
+	case !r.w.own:
+		// While it is stopped it sends its controller no heartbeats. A broker that is restarted needs
+		// the default: it waits for its former session to end.
+		opt.Config["broker.session.timeout.ms"] = "3600000"
 	}
 	maps.Copy(opt.Config, r.w.config)
 	if r.placement == pinned {

@@ -172,6 +172,7 @@ func wakeUp(parts int, idle time.Duration, times int) func(context.Context, *env
 		if err := wire.CreateTopic(ctx, b.Addr, e.topic, 1, nil); err != nil {
 			return nil, err
 		}
+		idle, times := idle, times
 		if e.short {
 			idle, times = idle/4, times/2
 		}
@@ -232,6 +233,7 @@ func (p *pulse) one(ctx context.Context, pause time.Duration, seq int) (time.Dur
 // segments, deletes old ones, compacts, and creates and deletes a topic of 1,000 partitions.
 func stalls(length time.Duration) func(context.Context, *env) (values, error) {
 	return func(ctx context.Context, e *env) (values, error) {
+		length := length
 		if e.short || e.warming {
 			length /= 10
 		}

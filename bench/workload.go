@@ -38,6 +38,7 @@ type goal struct {
 }
 
 func more(value string, floor, aim float64) goal { return goal{value: value, floor: floor, goal: aim} }
+
 func less(value string, floor, aim float64) goal {
 	return goal{value: value, less: true, floor: floor, goal: aim}
 }
