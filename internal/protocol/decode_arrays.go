@@ -35,10 +35,14 @@ func decodeStructs[T any, P decodable[T]](d *Decoder, s []T, n int, version int1
 	return s
 }
 
-// grow doubles the capacity, to n at most. Elements beyond the length are kept: their memory is reused.
+// grow doubles the capacity; once a quarter of the n elements was really read, it goes to n. Elements beyond the length
+// are kept: their memory is reused.
 func grow[T any](d *Decoder, s []T, n int) []T {
 	size := int(unsafe.Sizeof(*new(T)))
 	c := min(n, max(2*cap(s), firstStep/size, 1))
+	if cap(s) >= n/4 && cap(s) > 0 {
+		c = n
+	}
 	if !d.charge(c * size) {
 		return s
 	}
