@@ -1,0 +1,174 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/travisjeffery/jocko/internal/commitlog"
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
+)
+
+// Appended says where records went.
+type Appended struct {
+	First, Last record.Offset
+	LogStart    record.Offset
+	// AppendTime is the broker's time in ms where the topic keeps
+	// message.timestamp.type=LogAppendTime, else -1.
+	AppendTime int64
+	// Duplicate: the producer sent the batch before; the offsets are those it
+	// got then and nothing was written.
+	Duplicate bool
+
+	epoch record.LeaderEpoch
+}
+
+// Append validates records, one producer request's share of this partition, and
+// writes them to the log as its leader. records alias frame; the offsets and
+// the leader epoch are written into them in place, and the tail ring keeps a
+// reference to frame. allISR asks that enough replicas are in sync to take an
+// acks=all write. now is the wall clock.
+//
+// The validation happens before the partition's lock. Under it: leadership, the
+// number of in-sync replicas, producer sequence, offsets, one write.
+func (p *Partition) Append(records []byte, frame *protocol.Frame, version int16, allISR bool, now time.Time) (Appended, error) {
+	cfg := p.config.Load()
+	rules := cfg.rules
+	rules.Now = now
+	rules.AllowZstd = version >= 7
+	v, err := record.Validate(records, &rules)
+	if err != nil {
+		return Appended{}, err
+	}
+	if v.Recompressed {
+		frame = nil // the bytes are their own
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.checkLeaderLocked(-1); err != nil {
+		return Appended{}, err
+	}
+	if allISR && len(p.isr) < cfg.minISR(p.replicaCount) {
+		return Appended{}, protocol.ErrNotEnoughReplicas
+	}
+	a, err := p.log.AppendLeader(v.Bytes, p.leaderEpoch, commitlog.AppendOptions{Origin: commitlog.OriginClient, Verified: noTransactions})
+	if err != nil {
+		p.appendFailedLocked(err)
+		return Appended{}, err
+	}
+	out := Appended{First: a.First, Last: a.Last, LogStart: a.LogStart, AppendTime: v.AppendTime, Duplicate: a.Duplicate, epoch: p.leaderEpoch}
+	if a.Duplicate {
+		return out, nil
+	}
+	p.replicas.ring.push(&p.tail, a.First, a.Last, v.Bytes, frame)
+	p.advanceLocked()
+	return out, nil
+}
+
+// appendFailedLocked: bytes may have been written and taken back, so the ring
+// must not answer for the log any longer.
+func (p *Partition) appendFailedLocked(err error) {
+	var code protocol.Error
+	if errors.As(err, &code) && code != protocol.ErrKafkaStorageError {
+		return // refused before the write
+	}
+	p.replicas.ring.cut(&p.tail)
+	if p.log.Err() != nil {
+		p.state = offline
+		p.wakeLocked()
+	}
+}
+
+// noTransactions refuses a batch of a transaction: none can be open.
+func noTransactions(record.ProducerID, record.ProducerEpoch) error { return protocol.ErrInvalidTxnState }
+
+// wait is one request's wait for the high watermark.
+type wait struct {
+	offset record.Offset
+	epoch  record.LeaderEpoch
+	done   chan struct{} // capacity 1
+}
+
+// AwaitCommitted waits until everything up to a.Last is committed, which on a
+// lone in-sync replica it is at once. An error says that the records may or may
+// not survive: leadership ended (NOT_LEADER_OR_FOLLOWER), the deadline passed
+// (REQUEST_TIMED_OUT), or ctx ended.
+func (p *Partition) AwaitCommitted(ctx context.Context, a Appended, deadline time.Time) error {
+	p.mu.Lock()
+	if p.highWatermark > a.Last {
+		p.mu.Unlock()
+		return nil
+	}
+	w := &wait{offset: a.Last + 1, epoch: a.epoch, done: make(chan struct{}, 1)}
+	if p.state != leading || p.leaderEpoch != a.epoch {
+		p.mu.Unlock()
+		return protocol.ErrNotLeaderOrFollower
+	}
+	p.waits = append(p.waits, w)
+	p.mu.Unlock()
+
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	var err error
+	select {
+	case <-w.done:
+	case <-timer.C:
+		err = protocol.ErrRequestTimedOut
+	case <-ctx.Done():
+		err = protocol.ErrRequestTimedOut
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.highWatermark > a.Last {
+		return nil
+	}
+	if err != nil {
+		p.forgetWaitLocked(w)
+		return err
+	}
+	return protocol.ErrNotLeaderOrFollower
+}
+
+func (p *Partition) forgetWaitLocked(w *wait) {
+	for i, other := range p.waits {
+		if other == w {
+			p.waits = append(p.waits[:i], p.waits[i+1:]...)
+			return
+		}
+	}
+}
+
+// flushed is called by the log after a flush in durable mode.
+func (p *Partition) flushed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == leading {
+		p.advanceLocked()
+	}
+}
+
+// DeleteRecords moves the log start offset up to offset, or to the high
+// watermark for -1, and returns the new log start offset (KIP-107).
+func (p *Partition) DeleteRecords(offset record.Offset) (record.Offset, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.checkLeaderLocked(-1); err != nil {
+		return -1, err
+	}
+	if !p.config.Load().log.Delete {
+		return -1, protocol.ErrPolicyViolation
+	}
+	if offset == -1 {
+		offset = p.highWatermark
+	}
+	if offset < 0 || offset > p.highWatermark {
+		return -1, protocol.ErrOffsetOutOfRange
+	}
+	if err := p.log.SetStart(offset); err != nil {
+		return -1, err
+	}
+	p.wakeLocked()
+	return p.log.Start(), nil
+}
+
