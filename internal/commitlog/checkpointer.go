@@ -1,0 +1,161 @@
+package commitlog
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/travisjeffery/jocko/internal/record"
+	"github.com/travisjeffery/jocko/internal/vfs"
+)
+
+// checkpointKind is a set of offset checkpoints.
+type checkpointKind uint8
+
+const (
+	recoveryPoints checkpointKind = 1 << iota
+	highWatermarks
+	logStarts
+	cleanerOffsets
+	allCheckpoints = recoveryPoints | highWatermarks | logStarts | cleanerOffsets
+)
+
+var checkpointFiles = [...]struct {
+	kind checkpointKind
+	file string
+	of   func(*Log) record.Offset // below 0: no line
+}{
+	{recoveryPoints, recoveryPointFile, func(l *Log) record.Offset { return l.RecoveryPoint() }},
+	{highWatermarks, highWatermarkFile, func(l *Log) record.Offset { return l.HighWatermark() }},
+	{logStarts, logStartFile, (*Log).startCheckpoint},
+	{cleanerOffsets, cleanerFile, func(l *Log) record.Offset { return record.Offset(l.cleanedTo.Load()) }},
+}
+
+// startCheckpoint: a start offset that the first segment's name tells needs no line.
+func (l *Log) startCheckpoint() record.Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if start := l.Start(); start > l.segments[0].base {
+		return start
+	}
+	return -1
+}
+
+// recoveryPointPace is how long at least lies between two writes of the recovery points, however much is flushed.
+const recoveryPointPace = 100 * time.Millisecond
+
+// checkpointer writes a log directory's offset checkpoints: recovery points soon after they have moved, the others at
+// intervals. A file whose contents would not change is not written.
+type checkpointer struct {
+	dir  *logDir
+	wake chan struct{}
+
+	mu      sync.Mutex // held while files are written
+	written map[checkpointKind][]byte
+}
+
+func newCheckpointer(d *logDir) *checkpointer {
+	return &checkpointer{dir: d, wake: make(chan struct{}, 1), written: make(map[checkpointKind][]byte)}
+}
+
+// changed tells that a recovery point has moved. Other kinds are looked at with every interval.
+func (c *checkpointer) changed(k checkpointKind) {
+	if k&recoveryPoints != 0 {
+		signal(c.wake)
+	}
+}
+
+// run writes until ctx ends. Errors have taken the directory offline.
+func (c *checkpointer) run(ctx context.Context, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = c.writeNow(allCheckpoints)
+		case <-c.wake:
+			_ = c.writeNow(recoveryPoints)
+			pause := time.NewTimer(recoveryPointPace)
+			select {
+			case <-ctx.Done():
+			case <-pause.C:
+			}
+			pause.Stop()
+		}
+	}
+}
+
+// writeNow writes the given checkpoints and returns when they are on disk.
+func (c *checkpointer) writeNow(kinds checkpointKind) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.dir.Err(); err != nil {
+		return err
+	}
+	logs := c.dir.list()
+	for _, f := range checkpointFiles {
+		if kinds&f.kind == 0 {
+			continue
+		}
+		lines := make([]tpOffset, 0, len(logs))
+		for _, l := range logs {
+			if o := f.of(l); o >= 0 {
+				lines = append(lines, tpOffset{l.tp, o})
+			}
+		}
+		b := encodeOffsets(lines)
+		if bytes.Equal(b, c.written[f.kind]) {
+			continue
+		}
+		if err := vfs.WriteAtomic(c.dir.env.fs, filepath.Join(c.dir.path, f.file), b); err != nil {
+			return c.dir.ioError("write "+f.file, err)
+		}
+		c.written[f.kind] = b
+	}
+	return nil
+}
+
+// forget makes sure that no checkpoint on disk speaks of a partition that is about to be made: the lines of an earlier one of
+// the same name would be taken for its own after a crash.
+func (c *checkpointer) forget(tp TP) error {
+	if !c.mentions(tp) {
+		return nil
+	}
+	return c.writeNow(allCheckpoints)
+}
+
+func (c *checkpointer) mentions(tp TP) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	line := []byte("\n" + tp.Topic + " " + partitionString(tp) + " ")
+	for _, b := range c.written {
+		if bytes.Contains(b, line) {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads a checkpoint as it was left. One that is missing or damaged says nothing.
+func (c *checkpointer) load(k checkpointKind) map[TP]record.Offset {
+	for _, f := range checkpointFiles {
+		if f.kind != k {
+			continue
+		}
+		b, err := readIndexFile(c.dir.env.fs, filepath.Join(c.dir.path, f.file))
+		if err != nil || b == nil {
+			return nil
+		}
+		c.written[k] = b
+		offsets, err := decodeOffsets(b)
+		if err != nil {
+			c.dir.env.opt.Logger.Warn("checkpoint passed over", "dir", c.dir.path, "file", f.file, "error", err)
+		}
+		return offsets
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package commitlog
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
+)
+
+// TimestampOffset is a record that was found by its time.
+type TimestampOffset struct {
+	Timestamp int64 // ms
+	Offset    record.Offset
+	Epoch     record.LeaderEpoch // of the batch, -1: none
+}
+
+// OffsetForTimestamp finds the first record, in the order of offsets, whose timestamp is at or after the given one. ok is
+// false where there is none.
+func (l *Log) OffsetForTimestamp(timestamp int64) (found TimestampOffset, ok bool, err error) {
+	for _, s := range l.segmentsSnapshot() {
+		largest, err := l.segmentTimestamp(s)
+		if err != nil {
+			return found, false, l.readError(err)
+		}
+		if largest < timestamp {
+			continue
+		}
+		if found, ok, err = l.searchTime(s, timestamp); ok || err != nil {
+			return found, ok, l.readError2(err)
+		}
+	}
+	return found, false, nil
+}
+
+// MaxTimestamp finds the record with the largest timestamp, the first of them.
+func (l *Log) MaxTimestamp() (found TimestampOffset, ok bool, err error) {
+	var best *segment
+	largest := int64(record.NoTimestamp)
+	for _, s := range l.segmentsSnapshot() {
+		ts, err := l.segmentTimestamp(s)
+		if err != nil {
+			return found, false, l.readError(err)
+		}
+		if ts > largest {
+			best, largest = s, ts
+		}
+	}
+	if best == nil {
+		return found, false, nil
+	}
+	found, ok, err = l.searchTime(best, largest)
+	return found, ok, l.readError2(err)
+}
+
+func (l *Log) readError2(err error) error {
+	if err == nil {
+		return nil
+	}
+	return l.readError(err)
+}
+
+// segmentTimestamp is the largest timestamp of a segment's records, -1 where they have none. It is read from the time index once.
+func (l *Log) segmentTimestamp(s *segment) (int64, error) {
+	l.mu.Lock()
+	known := s.loaded || s.maxTimestamp >= 0 || s.size == 0
+	largest := s.maxTimestamp
+	v := view{seg: s, folder: l.folder, size: s.size}
+	l.mu.Unlock()
+	if known {
+		return largest, nil
+	}
+	times, err := l.readTimeIndex(&v)
+	if err != nil || len(times) == 0 {
+		return record.NoTimestamp, err
+	}
+	last := times[len(times)-1]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.maxTimestamp, s.maxTimestampAt = last.timestamp, s.base+record.Offset(last.rel)
+	return s.maxTimestamp, nil
+}
+
+// searchTime finds the first record of a segment, at or above the log's start, with at least the timestamp.
+func (l *Log) searchTime(s *segment, timestamp int64) (found TimestampOffset, ok bool, err error) {
+	l.mu.Lock()
+	v := l.viewOfLocked(s)
+	times := s.times.entries
+	inMemory := s.loaded && s.times.dropped == 0
+	l.mu.Unlock()
+	if !inMemory {
+		if times, err = l.readTimeIndex(&v); err != nil {
+			return found, false, err
+		}
+	}
+	if err := l.loadEntries(&v); err != nil {
+		return found, false, err
+	}
+	h, err := l.env.fds.reader(l.env.fs, s, s.file(v.folder, logSuffix))
+	if err != nil {
+		return found, false, err
+	}
+	defer h.Unpin()
+	var pos int64
+	if t, ok := floorTime(times, timestamp-1); ok {
+		if e, ok := floorOffset(v.entries, t.rel); ok {
+			pos = int64(e.pos())
+		}
+	}
+	return l.scanTime(h, &v, pos, timestamp)
+}
+
+// viewOfLocked is viewLocked for a segment that may have left the log since.
+func (l *Log) viewOfLocked(s *segment) view {
+	if i := slices.Index(l.segments, s); i >= 0 {
+		return l.viewLocked(i, s.base)
+	}
+	return view{seg: s, folder: l.folder, size: s.size, next: s.next}
+}
+
+// scanTime walks batches, and the records of those whose largest timestamp is large enough.
+func (l *Log) scanTime(h *handle, v *view, pos, timestamp int64) (found TimestampOffset, ok bool, err error) {
+	sc := newScan(h.file, v.size)
+	defer sc.close()
+	start := l.Start()
+	for {
+		b, size, err := sc.header(pos)
+		if errors.Is(err, io.EOF) {
+			return found, false, nil
+		}
+		if err != nil {
+			return found, false, v.damaged(pos, err)
+		}
+		if b.MaxTimestamp() >= timestamp && b.LastOffset() >= start {
+			if err := l.checkRange(v, h, pos, pos+size); err != nil {
+				return found, false, err
+			}
+			if found, ok, err = searchBatch(h, pos, size, timestamp, start); ok || err != nil {
+				return found, ok, err
+			}
+		}
+		pos += size
+	}
+}
+
+func searchBatch(h *handle, pos, size, timestamp int64, start record.Offset) (found TimestampOffset, ok bool, err error) {
+	buf := make([]byte, size)
+	if _, err := h.file.ReadAt(buf, pos); err != nil {
+		return found, false, err
+	}
+	b, _, err := record.Next(buf)
+	if err != nil {
+		return found, false, errors.Join(protocol.ErrCorruptMessage, err)
+	}
+	r := record.Read(b, record.Limits{})
+	defer r.Close()
+	for r.Next() {
+		rec := r.Record()
+		if rec.Timestamp >= timestamp && rec.Offset >= start {
+			return TimestampOffset{rec.Timestamp, rec.Offset, b.LeaderEpoch()}, true, nil
+		}
+	}
+	if err := r.Err(); err != nil {
+		return found, false, errors.Join(protocol.ErrCorruptMessage, err)
+	}
+	return found, false, nil
+}
+
+// AbortedTxns lists the aborted transactions with records in [from, to), in the order of their markers.
+func (l *Log) AbortedTxns(from, to record.Offset) ([]AbortedTxn, error) {
+	l.mu.Lock()
+	segments, folder := l.segments, l.folder
+	l.mu.Unlock()
+	var out []AbortedTxn
+	for _, s := range segments[max(floorSegment(segments, from), 0):] {
+		l.mu.Lock()
+		txns, loaded := s.txns.entries, s.loaded
+		l.mu.Unlock()
+		if !loaded {
+			var err error
+			if txns, err = l.sealedTxns(s, folder); err != nil {
+				return nil, l.readError(err)
+			}
+		}
+		var done bool
+		if out, done = collectAborted(out, txns, from, to); done {
+			break
+		}
+	}
+	return out, nil
+}
+
+// sealedTxns reads a sealed segment's transaction index. One that is damaged is computed anew from the markers.
+func (l *Log) sealedTxns(s *segment, folder string) ([]AbortedTxn, error) {
+	l.mu.Lock()
+	there := s.txns.onDisk
+	l.mu.Unlock()
+	if !there {
+		return nil, nil
+	}
+	txns, whole, err := l.readTxnIndex(s, folder)
+	if err != nil || whole {
+		return txns, err
+	}
+	return l.rebuildTxnIndex(s)
+}

@@ -1,0 +1,447 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
+)
+
+// found is a folder of a log directory that holds a log.
+type found struct {
+	name   string
+	tp     TP
+	future bool
+}
+
+// loadDir finds the folders of a directory and loads their logs, several at a time. What was deleted is removed in the
+// background.
+func (d *Dirs) loadDir(dir *logDir) error {
+	entries, err := d.env.fs.ReadDir(dir.path)
+	if err != nil {
+		return err
+	}
+	var folders []found
+	for _, e := range entries {
+		tp, kind, ok := parseFolder(e.Name)
+		switch {
+		case e.IsDir && strings.HasSuffix(e.Name, folderSuffixes[folderDeleted]):
+			dir.trash.addFolder(filepath.Join(dir.path, e.Name), d.opt.Config.FileDeleteDelay)
+		case !e.IsDir && strings.HasSuffix(e.Name, tmpSuffix):
+			_ = d.env.fs.Remove(filepath.Join(dir.path, e.Name)) // a checkpoint that was not finished; it is overwritten by the next
+		case e.IsDir && ok && kind != folderDeleted && kind != folderStray:
+			folders = append(folders, found{e.Name, tp, kind == folderFuture})
+		}
+	}
+	points := &checkpoints{
+		recovery: dir.checkpointer.load(recoveryPoints), high: dir.checkpointer.load(highWatermarks),
+		start: dir.checkpointer.load(logStarts), cleaner: dir.checkpointer.load(cleanerOffsets),
+	}
+	return d.loadFolders(dir, folders, points)
+}
+
+// checkpoints is what the last run left.
+type checkpoints struct {
+	recovery, high, start, cleaner map[TP]record.Offset
+}
+
+func (d *Dirs) loadFolders(dir *logDir, folders []found, points *checkpoints) error {
+	work := make(chan found)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	for range d.opt.RecoveryThreads {
+		wg.Go(func() {
+			for f := range work {
+				if err := d.loadFolder(dir, f, points); err != nil {
+					mu.Lock()
+					if first == nil {
+						first = err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, f := range folders {
+		work <- f
+	}
+	close(work)
+	wg.Wait()
+	return first
+}
+
+// loadFolder loads one log. An error is one of the file system; a log that is damaged is there, offline.
+func (d *Dirs) loadFolder(dir *logDir, f found, points *checkpoints) error {
+	l := newLog(d.env, dir, f.tp, filepath.Join(dir.path, f.name), d.opt.ConfigFor(f.tp))
+	p := openPoints{clean: dir.clean, recovery: points.recovery[f.tp], high: points.high[f.tp], start: points.start[f.tp]}
+	if f.future {
+		p = openPoints{}
+	}
+	if c, ok := points.cleaner[f.tp]; ok && !f.future {
+		l.cleanedTo.Store(int64(c))
+	}
+	err := l.open(p)
+	var code protocol.Error
+	if errors.As(err, &code) {
+		l.mu.Lock()
+		l.recoveryPoint.Store(int64(p.recovery))
+		l.failLocked(err)
+		l.mu.Unlock()
+	} else if err != nil {
+		return fmt.Errorf("load %s: %w", f.name, err)
+	}
+	if f.future {
+		dir.mu.Lock()
+		dir.future[f.tp] = l
+		dir.mu.Unlock()
+		return nil
+	}
+	d.mu.Lock()
+	other := d.logs[f.tp]
+	if other == nil {
+		d.logs[f.tp] = l
+	}
+	d.mu.Unlock()
+	if other != nil {
+		return d.settleTwins(other, l)
+	}
+	dir.addLog(l)
+	return nil
+}
+
+// settleTwins: two directories hold the same partition, as a crash in the middle of a move leaves them. The longer one is
+// it, the other is set aside.
+func (d *Dirs) settleTwins(a, b *Log) error {
+	if b.End() > a.End() && b.err == nil || a.err != nil {
+		a, b = b, a
+	}
+	d.opt.Logger.Warn("two log directories hold the partition: the shorter log is set aside", "partition", a.tp.String(),
+		"kept", a.dir.path, "aside", b.dir.path)
+	d.mu.Lock()
+	d.logs[a.tp] = a
+	d.mu.Unlock()
+	a.dir.addLog(a)
+	b.dir.removeLog(b)
+	return b.renameFolder(folderStray)
+}
+
+func newLog(e *env, dir *logDir, tp TP, folder string, cfg LogConfig) *Log {
+	l := &Log{env: e, tp: tp, dir: dir, folder: folder, cfg: &cfg}
+	l.cleanedTo.Store(-1)
+	return l
+}
+
+// openPoints is what the last run left for one log.
+type openPoints struct {
+	clean                 bool
+	recovery, high, start record.Offset
+}
+
+// open loads the log from its folder. Nobody else uses it yet.
+func (l *Log) open(p openPoints) (err error) {
+	if l.topicID, err = readPartitionMetadata(l.env.fs, l.folder); err != nil {
+		return err
+	}
+	files, err := l.tidyFolder()
+	if err != nil {
+		return err
+	}
+	if err := l.findSegments(files, p.start); err != nil {
+		return err
+	}
+	if err := l.loadEpochs(); err != nil {
+		return err
+	}
+	scanned, err := l.loadSegments(&p)
+	if err != nil {
+		return err
+	}
+	l.setBounds(p)
+	if scanned {
+		p.clean = false
+	}
+	limit := l.End()
+	if !p.clean {
+		limit = min(limit, p.recovery)
+	}
+	return l.finishOpen(limit, p)
+}
+
+// setBounds derives the offsets from the segments and checkpoints.
+func (l *Log) setBounds(p openPoints) {
+	end := l.activeLocked().next
+	start := min(max(p.start, l.segments[0].base), end)
+	l.start.Store(int64(start))
+	l.end.Store(int64(end))
+	l.highWatermark.Store(int64(min(max(p.high, start), end)))
+	flushed := end
+	if !p.clean {
+		flushed = max(min(p.recovery, end), l.segments[0].base)
+	}
+	l.recoveryPoint.Store(int64(flushed))
+	l.flushed.Store(int64(flushed))
+	l.epochs.truncateEnd(end)
+	l.epochs.truncateStart(start)
+}
+
+func (l *Log) finishOpen(limit record.Offset, p openPoints) error {
+	i, _ := slices.BinarySearch(l.snapshots, l.End()+1)
+	keep := l.snapshots[:i]
+	if err := l.removeSnapshots(l.folder, l.End()+1); err != nil {
+		return err
+	}
+	if len(keep) == 0 && p.clean { // Kafka writes none where there never was a producer
+		l.producers.reset(l.End())
+		return nil
+	}
+	if err := l.loadProducers(limit, !p.clean); err != nil {
+		return err
+	}
+	if !p.clean {
+		l.dirty = l.activeLocked().size
+		l.dir.flusher.request(l, flushAll)
+	}
+	return nil
+}
+
+// tidyFolder lists the folder and removes what an interrupted operation left in it, or finishes that operation.
+func (l *Log) tidyFolder() (map[string]bool, error) {
+	files := make(map[string]bool)
+	entries, err := l.env.fs.ReadDir(l.folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.IsDir:
+		case strings.HasSuffix(e.Name, deletedSuffix), strings.HasSuffix(e.Name, tmpSuffix), strings.HasSuffix(e.Name, cleanedSuffix):
+			if err := l.env.fs.Remove(filepath.Join(l.folder, e.Name)); err != nil {
+				return nil, err
+			}
+		default:
+			files[e.Name] = true
+		}
+	}
+	return files, l.finishSwaps(files)
+}
+
+// findSegments makes the list of segments from the names of files, and removes indexes without a log.
+func (l *Log) findSegments(files map[string]bool, start record.Offset) error {
+	for name := range files {
+		base, suffix, ok := parseOffsetFile(name)
+		if !ok {
+			continue
+		}
+		switch suffix {
+		case logSuffix:
+			info, err := l.env.fs.Stat(filepath.Join(l.folder, name))
+			if err != nil {
+				return err
+			}
+			s := newSegment(base, info.ModTime.UnixMilli())
+			s.jitter = l.env.jitter(l.cfg.SegmentJitter)
+			s.size, s.onDisk, s.loaded = info.Size, true, false
+			s.txns.onDisk = files[offsetFile(base, txnIndexSuffix)]
+			l.segments = append(l.segments, s)
+		case snapshotSuffix:
+			l.snapshots = append(l.snapshots, base)
+		case indexSuffix, timeIndexSuffix, txnIndexSuffix:
+			if !files[offsetFile(base, logSuffix)] {
+				if err := l.env.fs.Remove(filepath.Join(l.folder, name)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	slices.SortFunc(l.segments, func(a, b *segment) int { return int(min(max(a.base-b.base, -1), 1)) })
+	slices.Sort(l.snapshots)
+	if len(l.segments) == 0 {
+		l.addSegmentLocked(start)
+	}
+	return nil
+}
+
+// loadEpochs reads the leader epochs; from the batches, if their file can't be believed.
+func (l *Log) loadEpochs() error {
+	b, err := readIndexFile(l.env.fs, filepath.Join(l.folder, epochFile))
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		if l.epochs.entries, err = decodeEpochs(b); err == nil {
+			return nil
+		}
+		l.env.opt.Logger.Warn("leader epochs are computed anew", "partition", l.tp.String(), "error", err)
+	}
+	return l.rebuildEpochs()
+}
+
+// loadSegments gives the segments their accounts. After a clean stop only the last one is looked into; if that isn't what a
+// clean stop leaves, and after any other stop, everything from the recovery point on is checked: scanned tells so.
+func (l *Log) loadSegments(p *openPoints) (scanned bool, err error) {
+	active := l.activeLocked()
+	for i, s := range l.segments[:len(l.segments)-1] {
+		s.sealed, s.synced, s.next = true, true, l.segments[i+1].base
+	}
+	if p.clean {
+		size := active.size
+		err := l.loadActive(active, size)
+		if err == nil {
+			return false, nil
+		}
+		if !errors.Is(err, errTorn) {
+			return true, err
+		}
+		l.env.opt.Logger.Warn("a log that was closed in order is not in order: it is recovered", "partition", l.tp.String())
+		active.size = size
+	}
+	for _, s := range l.segments[max(floorSegment(l.segments, p.recovery), 0):] {
+		s.synced = false
+	}
+	return true, l.recover(p.recovery)
+}
+
+// Create makes a partition's log, in the online directory with the fewest. It returns before the log's names are durable: the
+// first flush of the log sees to it.
+func (d *Dirs) Create(tp TP, topicID protocol.UUID, cfg LogConfig) (*Log, error) {
+	var best *logDir
+	fewest := int64(math.MaxInt64)
+	for _, dir := range d.dirs {
+		if n := dir.logCount.Load(); dir.Err() == nil && n < fewest {
+			best, fewest = dir, n
+		}
+	}
+	if best == nil {
+		return nil, fmt.Errorf("%w: no log directory is online", protocol.ErrKafkaStorageError)
+	}
+	return d.create(best, tp, topicID, cfg)
+}
+
+// CreateIn is Create in the directory with the id.
+func (d *Dirs) CreateIn(id protocol.UUID, tp TP, topicID protocol.UUID, cfg LogConfig) (*Log, error) {
+	for _, dir := range d.dirs {
+		if dir.id == id {
+			return d.create(dir, tp, topicID, cfg)
+		}
+	}
+	return nil, fmt.Errorf("%w: no log directory has the id %s", protocol.ErrLogDirNotFound, id)
+}
+
+func (d *Dirs) create(dir *logDir, tp TP, topicID protocol.UUID, cfg LogConfig) (*Log, error) {
+	if err := dir.Err(); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	if d.logs[tp] != nil || d.creating[tp] {
+		d.mu.Unlock()
+		return nil, fmt.Errorf("%w: partition %s has a log already", protocol.ErrTopicAlreadyExists, tp)
+	}
+	d.creating[tp] = true
+	d.mu.Unlock()
+	l := newLog(d.env, dir, tp, filepath.Join(dir.path, tp.String()), cfg)
+	err := l.createFolder(topicID)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.creating, tp)
+	if err != nil {
+		return nil, dir.ioError("create "+tp.String(), err)
+	}
+	d.logs[tp] = l
+	dir.addLog(l)
+	return l, nil
+}
+
+// createFolder makes the log's folder with its partition.metadata; the first .log file comes with the first append.
+func (l *Log) createFolder(topicID protocol.UUID) error {
+	if err := l.dir.checkpointer.forget(l.tp); err != nil {
+		return err
+	}
+	if err := l.env.fs.MkdirAll(l.folder); err != nil {
+		return err
+	}
+	if topicID != (protocol.UUID{}) {
+		if err := l.writePlain(filepath.Join(l.folder, metadataFile), encodePartitionMetadata(topicID)); err != nil {
+			_ = l.env.fs.RemoveAll(l.folder) // what can't be removed is found, and taken over, at the next start
+			return err
+		}
+	}
+	l.topicID = topicID
+	l.unsynced = newNames{folder: true, contents: true}
+	l.dir.nameMade()
+	l.addSegmentLocked(0)
+	return nil
+}
+
+func (l *Log) writePlain(name string, data []byte) error {
+	f, err := l.env.fs.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, 0)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// Delete takes a log out of use and removes its files after file.delete.delay.ms. Ranges that are being sent stay valid.
+func (d *Dirs) Delete(l *Log) error {
+	d.forget(l)
+	l.flushMu.Lock()
+	defer l.flushMu.Unlock()
+	return l.renameFolder(folderDeleted)
+}
+
+// SetAside takes a log out of use that no metadata claims, and keeps its files under another name.
+func (d *Dirs) SetAside(l *Log) error {
+	d.forget(l)
+	l.flushMu.Lock()
+	defer l.flushMu.Unlock()
+	return l.renameFolder(folderStray)
+}
+
+func (d *Dirs) forget(l *Log) {
+	d.mu.Lock()
+	if d.logs[l.tp] == l {
+		delete(d.logs, l.tp)
+	}
+	d.mu.Unlock()
+	l.logDir().removeLog(l)
+}
+
+// renameFolder gives the log's folder a name of another kind. The log refuses everything from then on.
+func (l *Log) renameFolder(kind folderKind) error {
+	l.mu.Lock()
+	l.err = errDeleted
+	segments, dir, folder := l.segments, l.dir, l.folder
+	l.wakeWaitersLocked()
+	l.mu.Unlock()
+	for _, s := range segments {
+		l.env.fds.drop(s)
+		l.env.indexes.drop(s)
+	}
+	if dir.Err() != nil {
+		return nil // the folder is found again when the directory is
+	}
+	name := filepath.Join(dir.path, folderName(l.tp, kind))
+	if err := l.env.fs.Rename(folder, name); err != nil {
+		return dir.ioError("rename the folder of "+l.tp.String(), err)
+	}
+	dir.nameMade()
+	dir.trash.rename(folder)
+	l.changes.Add(1)
+	if kind == folderDeleted {
+		dir.trash.addFolder(name, l.Config().FileDeleteDelay)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.folder = name
+	return nil
+}
