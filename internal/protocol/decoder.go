@@ -9,6 +9,8 @@ const (
 	maxElements = 1_000_000 // of one array, as in Kafka 4.4
 	maxTags     = 10_000    // of one tagged-field section, as in Kafka 4.4
 	maxString   = math.MaxInt16
+
+	stringHeader = 16 // what a pointer to a string takes beside its bytes
 )
 
 const (
@@ -138,6 +140,15 @@ func (d *Decoder) UUID() UUID {
 
 // UVarint reads an unsigned varint of at most 32 bits.
 func (d *Decoder) UVarint() uint32 {
+	if len(d.b) > 0 && d.b[0] < 0x80 {
+		v := uint32(d.b[0])
+		d.b = d.b[1:]
+		return v
+	}
+	return d.longUVarint()
+}
+
+func (d *Decoder) longUVarint() uint32 {
 	var v uint32
 	for i := range min(len(d.b), 5) {
 		c := d.b[i]
@@ -216,7 +227,7 @@ func (d *Decoder) nullString(flex, nullable bool, prev *string) *string {
 	if prev != nil && *prev == string(b) {
 		return prev
 	}
-	if !d.charge(len(b)) {
+	if !d.charge(len(b) + stringHeader) {
 		return nil
 	}
 	s := string(b)
@@ -320,6 +331,10 @@ func (d *Decoder) skipRest() { d.b = d.b[len(d.b):] }
 
 // skipTags reads a section of tagged fields none of which is known.
 func (d *Decoder) skipTags() {
+	if len(d.b) > 0 && d.b[0] == 0 {
+		d.b = d.b[1:]
+		return
+	}
 	for n := d.tagCount(); n > 0 && d.err == nil; n-- {
 		_, rest := d.beginTag()
 		d.skipRest()

@@ -20,8 +20,11 @@ type Encoder struct {
 // cut says that ext[:end] comes before buf[at:].
 type cut struct{ at, end int }
 
-// maxPooled bounds the buffer that an Encoder keeps in the pool, in bytes.
-const maxPooled = 1 << 20
+// What an Encoder may keep in the pool: bytes of its buffer, and ranges.
+const (
+	maxPooled       = 1 << 20
+	maxPooledRanges = 4096
+)
 
 var encoders = sync.Pool{New: func() any { return new(Encoder) }}
 
@@ -34,7 +37,7 @@ func GetEncoder() *Encoder { return encoders.Get().(*Encoder) }
 // Put resets the Encoder and gives it back to the pool. Nothing that it returned may be used afterwards.
 func (e *Encoder) Put() {
 	e.Reset()
-	if cap(e.buf) <= maxPooled {
+	if cap(e.buf) <= maxPooled && cap(e.ext) <= maxPooledRanges {
 		encoders.Put(e)
 	}
 }
@@ -138,6 +141,14 @@ func (e *Encoder) UUID(v UUID) { e.buf = append(e.buf, v[:]...) }
 
 // UVarint appends an unsigned varint.
 func (e *Encoder) UVarint(v uint32) {
+	if v < 0x80 {
+		e.buf = append(e.buf, byte(v))
+		return
+	}
+	e.longUVarint(v)
+}
+
+func (e *Encoder) longUVarint(v uint32) {
 	for v >= 0x80 {
 		e.buf = append(e.buf, byte(v)|0x80)
 		v >>= 7

@@ -4,282 +4,282 @@ package protocol
 
 // Kafka's error codes.
 const (
-	ErrUnknownServerError                     Error = -1  // unknown server error
-	ErrOffsetOutOfRange                       Error = 1   // offset out of range
-	ErrCorruptMessage                         Error = 2   // corrupt message
-	ErrUnknownTopicOrPartition                Error = 3   // unknown topic or partition
-	ErrInvalidFetchSize                       Error = 4   // invalid fetch size
-	ErrLeaderNotAvailable                     Error = 5   // leader not available
-	ErrNotLeaderOrFollower                    Error = 6   // not leader or follower
-	ErrRequestTimedOut                        Error = 7   // request timed out
-	ErrBrokerNotAvailable                     Error = 8   // broker not available
-	ErrReplicaNotAvailable                    Error = 9   // replica not available
-	ErrMessageTooLarge                        Error = 10  // message too large
-	ErrStaleControllerEpoch                   Error = 11  // stale controller epoch
-	ErrOffsetMetadataTooLarge                 Error = 12  // offset metadata too large
-	ErrNetworkException                       Error = 13  // network exception
-	ErrCoordinatorLoadInProgress              Error = 14  // coordinator load in progress
-	ErrCoordinatorNotAvailable                Error = 15  // coordinator not available
-	ErrNotCoordinator                         Error = 16  // not coordinator
-	ErrInvalidTopicException                  Error = 17  // invalid topic exception
-	ErrRecordListTooLarge                     Error = 18  // record list too large
-	ErrNotEnoughReplicas                      Error = 19  // not enough replicas
-	ErrNotEnoughReplicasAfterAppend           Error = 20  // not enough replicas after append
-	ErrInvalidRequiredAcks                    Error = 21  // invalid required acks
-	ErrIllegalGeneration                      Error = 22  // illegal generation
-	ErrInconsistentGroupProtocol              Error = 23  // inconsistent group protocol
-	ErrInvalidGroupId                         Error = 24  // invalid group id
-	ErrUnknownMemberId                        Error = 25  // unknown member id
-	ErrInvalidSessionTimeout                  Error = 26  // invalid session timeout
-	ErrRebalanceInProgress                    Error = 27  // rebalance in progress
-	ErrInvalidCommitOffsetSize                Error = 28  // invalid commit offset size
-	ErrTopicAuthorizationFailed               Error = 29  // topic authorization failed
-	ErrGroupAuthorizationFailed               Error = 30  // group authorization failed
-	ErrClusterAuthorizationFailed             Error = 31  // cluster authorization failed
-	ErrInvalidTimestamp                       Error = 32  // invalid timestamp
-	ErrUnsupportedSaslMechanism               Error = 33  // unsupported sasl mechanism
-	ErrIllegalSaslState                       Error = 34  // illegal sasl state
-	ErrUnsupportedVersion                     Error = 35  // unsupported version
-	ErrTopicAlreadyExists                     Error = 36  // topic already exists
-	ErrInvalidPartitions                      Error = 37  // invalid partitions
-	ErrInvalidReplicationFactor               Error = 38  // invalid replication factor
-	ErrInvalidReplicaAssignment               Error = 39  // invalid replica assignment
-	ErrInvalidConfig                          Error = 40  // invalid config
-	ErrNotController                          Error = 41  // not controller
-	ErrInvalidRequest                         Error = 42  // invalid request
-	ErrUnsupportedForMessageFormat            Error = 43  // unsupported for message format
-	ErrPolicyViolation                        Error = 44  // policy violation
-	ErrOutOfOrderSequenceNumber               Error = 45  // out of order sequence number
-	ErrDuplicateSequenceNumber                Error = 46  // duplicate sequence number
-	ErrInvalidProducerEpoch                   Error = 47  // invalid producer epoch
-	ErrInvalidTxnState                        Error = 48  // invalid txn state
-	ErrInvalidProducerIdMapping               Error = 49  // invalid producer id mapping
-	ErrInvalidTransactionTimeout              Error = 50  // invalid transaction timeout
-	ErrConcurrentTransactions                 Error = 51  // concurrent transactions
-	ErrTransactionCoordinatorFenced           Error = 52  // transaction coordinator fenced
-	ErrTransactionalIdAuthorizationFailed     Error = 53  // transactional id authorization failed
-	ErrSecurityDisabled                       Error = 54  // security disabled
-	ErrOperationNotAttempted                  Error = 55  // operation not attempted
-	ErrKafkaStorageError                      Error = 56  // kafka storage error
-	ErrLogDirNotFound                         Error = 57  // log dir not found
-	ErrSaslAuthenticationFailed               Error = 58  // sasl authentication failed
-	ErrUnknownProducerId                      Error = 59  // unknown producer id
-	ErrReassignmentInProgress                 Error = 60  // reassignment in progress
-	ErrDelegationTokenAuthDisabled            Error = 61  // delegation token auth disabled
-	ErrDelegationTokenNotFound                Error = 62  // delegation token not found
-	ErrDelegationTokenOwnerMismatch           Error = 63  // delegation token owner mismatch
-	ErrDelegationTokenRequestNotAllowed       Error = 64  // delegation token request not allowed
-	ErrDelegationTokenAuthorizationFailed     Error = 65  // delegation token authorization failed
-	ErrDelegationTokenExpired                 Error = 66  // delegation token expired
-	ErrInvalidPrincipalType                   Error = 67  // invalid principal type
-	ErrNonEmptyGroup                          Error = 68  // non empty group
-	ErrGroupIdNotFound                        Error = 69  // group id not found
-	ErrFetchSessionIdNotFound                 Error = 70  // fetch session id not found
-	ErrInvalidFetchSessionEpoch               Error = 71  // invalid fetch session epoch
-	ErrListenerNotFound                       Error = 72  // listener not found
-	ErrTopicDeletionDisabled                  Error = 73  // topic deletion disabled
-	ErrFencedLeaderEpoch                      Error = 74  // fenced leader epoch
-	ErrUnknownLeaderEpoch                     Error = 75  // unknown leader epoch
-	ErrUnsupportedCompressionType             Error = 76  // unsupported compression type
-	ErrStaleBrokerEpoch                       Error = 77  // stale broker epoch
-	ErrOffsetNotAvailable                     Error = 78  // offset not available
-	ErrMemberIdRequired                       Error = 79  // member id required
-	ErrPreferredLeaderNotAvailable            Error = 80  // preferred leader not available
-	ErrGroupMaxSizeReached                    Error = 81  // group max size reached
-	ErrFencedInstanceId                       Error = 82  // fenced instance id
-	ErrEligibleLeadersNotAvailable            Error = 83  // eligible leaders not available
-	ErrElectionNotNeeded                      Error = 84  // election not needed
-	ErrNoReassignmentInProgress               Error = 85  // no reassignment in progress
-	ErrGroupSubscribedToTopic                 Error = 86  // group subscribed to topic
-	ErrInvalidRecord                          Error = 87  // invalid record
-	ErrUnstableOffsetCommit                   Error = 88  // unstable offset commit
-	ErrThrottlingQuotaExceeded                Error = 89  // throttling quota exceeded
-	ErrProducerFenced                         Error = 90  // producer fenced
-	ErrResourceNotFound                       Error = 91  // resource not found
-	ErrDuplicateResource                      Error = 92  // duplicate resource
-	ErrUnacceptableCredential                 Error = 93  // unacceptable credential
-	ErrInconsistentVoterSet                   Error = 94  // inconsistent voter set
-	ErrInvalidUpdateVersion                   Error = 95  // invalid update version
-	ErrFeatureUpdateFailed                    Error = 96  // feature update failed
-	ErrPrincipalDeserializationFailure        Error = 97  // principal deserialization failure
-	ErrSnapshotNotFound                       Error = 98  // snapshot not found
-	ErrPositionOutOfRange                     Error = 99  // position out of range
-	ErrUnknownTopicId                         Error = 100 // unknown topic id
-	ErrDuplicateBrokerRegistration            Error = 101 // duplicate broker registration
-	ErrBrokerIdNotRegistered                  Error = 102 // broker id not registered
-	ErrInconsistentTopicId                    Error = 103 // inconsistent topic id
-	ErrInconsistentClusterId                  Error = 104 // inconsistent cluster id
-	ErrTransactionalIdNotFound                Error = 105 // transactional id not found
-	ErrFetchSessionTopicIdError               Error = 106 // fetch session topic id error
-	ErrIneligibleReplica                      Error = 107 // ineligible replica
-	ErrNewLeaderElected                       Error = 108 // new leader elected
-	ErrOffsetMovedToTieredStorage             Error = 109 // offset moved to tiered storage
-	ErrFencedMemberEpoch                      Error = 110 // fenced member epoch
-	ErrUnreleasedInstanceId                   Error = 111 // unreleased instance id
-	ErrUnsupportedAssignor                    Error = 112 // unsupported assignor
-	ErrStaleMemberEpoch                       Error = 113 // stale member epoch
-	ErrMismatchedEndpointType                 Error = 114 // mismatched endpoint type
-	ErrUnsupportedEndpointType                Error = 115 // unsupported endpoint type
-	ErrUnknownControllerId                    Error = 116 // unknown controller id
-	ErrUnknownSubscriptionId                  Error = 117 // unknown subscription id
-	ErrTelemetryTooLarge                      Error = 118 // telemetry too large
-	ErrInvalidRegistration                    Error = 119 // invalid registration
-	ErrTransactionAbortable                   Error = 120 // transaction abortable
-	ErrInvalidRecordState                     Error = 121 // invalid record state
-	ErrShareSessionNotFound                   Error = 122 // share session not found
-	ErrInvalidShareSessionEpoch               Error = 123 // invalid share session epoch
-	ErrFencedStateEpoch                       Error = 124 // fenced state epoch
-	ErrInvalidVoterKey                        Error = 125 // invalid voter key
-	ErrDuplicateVoter                         Error = 126 // duplicate voter
-	ErrVoterNotFound                          Error = 127 // voter not found
-	ErrInvalidRegularExpression               Error = 128 // invalid regular expression
-	ErrRebootstrapRequired                    Error = 129 // rebootstrap required
-	ErrStreamsInvalidTopology                 Error = 130 // streams invalid topology
-	ErrStreamsInvalidTopologyEpoch            Error = 131 // streams invalid topology epoch
-	ErrStreamsTopologyFenced                  Error = 132 // streams topology fenced
-	ErrShareSessionLimitReached               Error = 133 // share session limit reached
-	ErrGroupDeletionFailed                    Error = 134 // group deletion failed
-	ErrStreamsTopologyDescriptionUpdateFailed Error = 135 // streams topology description update failed
-	ErrControllerIdNotRegistered              Error = 136 // controller id not registered
+	ErrUnknownServerError                     Error = -1  // something went wrong in the broker; its log says what
+	ErrOffsetOutOfRange                       Error = 1   // the log holds no such offset
+	ErrCorruptMessage                         Error = 2   // a batch is damaged: bad checksum, bad size, or a record without a key in a compacted topic
+	ErrUnknownTopicOrPartition                Error = 3   // there is no such topic or partition here
+	ErrInvalidFetchSize                       Error = 4   // the requested fetch size makes no sense
+	ErrLeaderNotAvailable                     Error = 5   // the partition has no leader at the moment
+	ErrNotLeaderOrFollower                    Error = 6   // this broker isn't the leader of the partition, or no replica of it
+	ErrRequestTimedOut                        Error = 7   // the request could not be finished within its time
+	ErrBrokerNotAvailable                     Error = 8   // the broker is not available
+	ErrReplicaNotAvailable                    Error = 9   // the replica is not available on this broker
+	ErrMessageTooLarge                        Error = 10  // a batch is larger than the topic allows
+	ErrStaleControllerEpoch                   Error = 11  // the controller has moved on to a newer epoch
+	ErrOffsetMetadataTooLarge                 Error = 12  // the metadata string of a committed offset is too long
+	ErrNetworkException                       Error = 13  // the connection broke before the answer came
+	ErrCoordinatorLoadInProgress              Error = 14  // the coordinator is still loading its state
+	ErrCoordinatorNotAvailable                Error = 15  // there is no coordinator at the moment
+	ErrNotCoordinator                         Error = 16  // this broker is not the coordinator
+	ErrInvalidTopicException                  Error = 17  // the topic's name is not allowed, or the operation is not allowed on this topic
+	ErrRecordListTooLarge                     Error = 18  // the batches together are larger than a segment
+	ErrNotEnoughReplicas                      Error = 19  // fewer replicas are in sync than min.insync.replicas asks for
+	ErrNotEnoughReplicasAfterAppend           Error = 20  // the batch was written, but to fewer replicas than min.insync.replicas asks for
+	ErrInvalidRequiredAcks                    Error = 21  // acks must be -1, 0 or 1
+	ErrIllegalGeneration                      Error = 22  // the group has another generation by now
+	ErrInconsistentGroupProtocol              Error = 23  // the member's protocols have nothing in common with those of the group
+	ErrInvalidGroupId                         Error = 24  // the group id is not allowed
+	ErrUnknownMemberId                        Error = 25  // the group has no such member
+	ErrInvalidSessionTimeout                  Error = 26  // the session timeout is outside the range that the broker allows
+	ErrRebalanceInProgress                    Error = 27  // the group is rebalancing: join again
+	ErrInvalidCommitOffsetSize                Error = 28  // the committed offsets are too large for one batch
+	ErrTopicAuthorizationFailed               Error = 29  // not authorized for the topic
+	ErrGroupAuthorizationFailed               Error = 30  // not authorized for the group
+	ErrClusterAuthorizationFailed             Error = 31  // not authorized for the cluster
+	ErrInvalidTimestamp                       Error = 32  // a record's timestamp is outside the range that the topic allows
+	ErrUnsupportedSaslMechanism               Error = 33  // the broker does not offer this SASL mechanism
+	ErrIllegalSaslState                       Error = 34  // this request is not allowed at this stage of authentication
+	ErrUnsupportedVersion                     Error = 35  // the broker does not speak this version of the API
+	ErrTopicAlreadyExists                     Error = 36  // a topic of this name exists already
+	ErrInvalidPartitions                      Error = 37  // the number of partitions is not allowed
+	ErrInvalidReplicationFactor               Error = 38  // the replication factor is below 1 or above the number of brokers
+	ErrInvalidReplicaAssignment               Error = 39  // the assignment of replicas is not allowed
+	ErrInvalidConfig                          Error = 40  // a config has a value that is not allowed
+	ErrNotController                          Error = 41  // this broker is not the active controller
+	ErrInvalidRequest                         Error = 42  // the request contradicts itself or lacks something
+	ErrUnsupportedForMessageFormat            Error = 43  // the message format does not support this
+	ErrPolicyViolation                        Error = 44  // the request breaks a policy of the cluster
+	ErrOutOfOrderSequenceNumber               Error = 45  // the batch does not follow the last one of its producer
+	ErrDuplicateSequenceNumber                Error = 46  // the batch was written already
+	ErrInvalidProducerEpoch                   Error = 47  // the producer's epoch is older than the one known here
+	ErrInvalidTxnState                        Error = 48  // the transaction is not in a state that allows this
+	ErrInvalidProducerIdMapping               Error = 49  // the transactional id belongs to another producer id
+	ErrInvalidTransactionTimeout              Error = 50  // the transaction timeout is above what the broker allows
+	ErrConcurrentTransactions                 Error = 51  // another operation on the same transaction is still running
+	ErrTransactionCoordinatorFenced           Error = 52  // another coordinator has taken over the transaction
+	ErrTransactionalIdAuthorizationFailed     Error = 53  // not authorized for the transactional id
+	ErrSecurityDisabled                       Error = 54  // the broker runs without this security feature
+	ErrOperationNotAttempted                  Error = 55  // not attempted, because another part of the request failed
+	ErrKafkaStorageError                      Error = 56  // a disk error hit the log of the partition
+	ErrLogDirNotFound                         Error = 57  // the broker has no such log directory
+	ErrSaslAuthenticationFailed               Error = 58  // authentication failed
+	ErrUnknownProducerId                      Error = 59  // the broker remembers nothing of this producer id
+	ErrReassignmentInProgress                 Error = 60  // the partition is being reassigned
+	ErrDelegationTokenAuthDisabled            Error = 61  // delegation tokens are turned off
+	ErrDelegationTokenNotFound                Error = 62  // there is no such delegation token
+	ErrDelegationTokenOwnerMismatch           Error = 63  // the delegation token belongs to someone else
+	ErrDelegationTokenRequestNotAllowed       Error = 64  // delegation tokens can't be managed over this connection
+	ErrDelegationTokenAuthorizationFailed     Error = 65  // not authorized for the delegation token
+	ErrDelegationTokenExpired                 Error = 66  // the delegation token has expired
+	ErrInvalidPrincipalType                   Error = 67  // this type of principal is not supported
+	ErrNonEmptyGroup                          Error = 68  // the group still has members
+	ErrGroupIdNotFound                        Error = 69  // there is no such group
+	ErrFetchSessionIdNotFound                 Error = 70  // the fetch session is gone
+	ErrInvalidFetchSessionEpoch               Error = 71  // the fetch session's epoch is not the expected one
+	ErrListenerNotFound                       Error = 72  // the leader has no listener of this name
+	ErrTopicDeletionDisabled                  Error = 73  // deleting topics is turned off
+	ErrFencedLeaderEpoch                      Error = 74  // the leader epoch is older than the broker's
+	ErrUnknownLeaderEpoch                     Error = 75  // the leader epoch is newer than the broker's
+	ErrUnsupportedCompressionType             Error = 76  // the client's version does not know this compression
+	ErrStaleBrokerEpoch                       Error = 77  // the broker's epoch is an old one
+	ErrOffsetNotAvailable                     Error = 78  // a new leader can't tell its high watermark yet
+	ErrMemberIdRequired                       Error = 79  // join again with the member id that was handed out
+	ErrPreferredLeaderNotAvailable            Error = 80  // the preferred leader is not in sync, or gone
+	ErrGroupMaxSizeReached                    Error = 81  // the group is full
+	ErrFencedInstanceId                       Error = 82  // a newer instance has taken this group.instance.id
+	ErrEligibleLeadersNotAvailable            Error = 83  // none of the replicas that may lead is available
+	ErrElectionNotNeeded                      Error = 84  // the partition is led by the right replica already
+	ErrNoReassignmentInProgress               Error = 85  // the partition is not being reassigned
+	ErrGroupSubscribedToTopic                 Error = 86  // the group is subscribed to the topic
+	ErrInvalidRecord                          Error = 87  // a record of the batch is not allowed
+	ErrUnstableOffsetCommit                   Error = 88  // offsets of a running transaction are pending
+	ErrThrottlingQuotaExceeded                Error = 89  // a quota is used up: try again later
+	ErrProducerFenced                         Error = 90  // a newer producer has taken this transactional id
+	ErrResourceNotFound                       Error = 91  // there is no such resource
+	ErrDuplicateResource                      Error = 92  // the same resource is named twice
+	ErrUnacceptableCredential                 Error = 93  // the credential is not good enough
+	ErrInconsistentVoterSet                   Error = 94  // the sets of voters differ
+	ErrInvalidUpdateVersion                   Error = 95  // the feature can't be set to this level
+	ErrFeatureUpdateFailed                    Error = 96  // the features could not be updated
+	ErrPrincipalDeserializationFailure        Error = 97  // the principal could not be read from the envelope
+	ErrSnapshotNotFound                       Error = 98  // there is no such snapshot
+	ErrPositionOutOfRange                     Error = 99  // the snapshot has no such position
+	ErrUnknownTopicId                         Error = 100 // there is no topic of this id
+	ErrDuplicateBrokerRegistration            Error = 101 // the broker id is registered by another process
+	ErrBrokerIdNotRegistered                  Error = 102 // the broker id is not registered
+	ErrInconsistentTopicId                    Error = 103 // the topic's id is not the one in the log
+	ErrInconsistentClusterId                  Error = 104 // the cluster has another id
+	ErrTransactionalIdNotFound                Error = 105 // there is no such transactional id
+	ErrFetchSessionTopicIdError               Error = 106 // the fetch session used topic names before, or ids
+	ErrIneligibleReplica                      Error = 107 // a replica may not join the in-sync set
+	ErrNewLeaderElected                       Error = 108 // the change made another replica the leader
+	ErrOffsetMovedToTieredStorage             Error = 109 // the offset lies in tiered storage
+	ErrFencedMemberEpoch                      Error = 110 // the member's epoch is older than the group's: join again
+	ErrUnreleasedInstanceId                   Error = 111 // another member holds this instance id
+	ErrUnsupportedAssignor                    Error = 112 // the group supports none of the assignors
+	ErrStaleMemberEpoch                       Error = 113 // the member's epoch is not the current one: ask again after a heartbeat
+	ErrMismatchedEndpointType                 Error = 114 // the request went to the wrong kind of endpoint
+	ErrUnsupportedEndpointType                Error = 115 // this kind of endpoint is not supported
+	ErrUnknownControllerId                    Error = 116 // there is no such controller
+	ErrUnknownSubscriptionId                  Error = 117 // the set of telemetry subscriptions has changed
+	ErrTelemetryTooLarge                      Error = 118 // the telemetry is larger than the broker allows
+	ErrInvalidRegistration                    Error = 119 // the registration is not allowed
+	ErrTransactionAbortable                   Error = 120 // the transaction must be aborted
+	ErrInvalidRecordState                     Error = 121 // the acknowledged records are not held by this member
+	ErrShareSessionNotFound                   Error = 122 // the share session is gone
+	ErrInvalidShareSessionEpoch               Error = 123 // the share session's epoch is not the expected one
+	ErrFencedStateEpoch                       Error = 124 // the share state has a newer epoch
+	ErrInvalidVoterKey                        Error = 125 // the voter's key is not the broker's
+	ErrDuplicateVoter                         Error = 126 // the broker is a voter already
+	ErrVoterNotFound                          Error = 127 // there is no such voter
+	ErrInvalidRegularExpression               Error = 128 // the regular expression is not understood
+	ErrRebootstrapRequired                    Error = 129 // the client must look up the cluster from its bootstrap servers again
+	ErrStreamsInvalidTopology                 Error = 130 // the topology is not allowed
+	ErrStreamsInvalidTopologyEpoch            Error = 131 // the topology's epoch is not allowed
+	ErrStreamsTopologyFenced                  Error = 132 // the topology's epoch is an old one
+	ErrShareSessionLimitReached               Error = 133 // the broker can't hold more share sessions
+	ErrGroupDeletionFailed                    Error = 134 // the group could not be deleted; its own message says why
+	ErrStreamsTopologyDescriptionUpdateFailed Error = 135 // the topology's description could not be stored
+	ErrControllerIdNotRegistered              Error = 136 // the controller id is not registered
 )
 
 // errorCodes begins with code -1; code 0, which is no error, has no name.
 var errorCodes = [...]errorInfo{
-	0:   {"UNKNOWN_SERVER_ERROR", "unknown server error", false},
-	2:   {"OFFSET_OUT_OF_RANGE", "offset out of range", false},
-	3:   {"CORRUPT_MESSAGE", "corrupt message", true},
-	4:   {"UNKNOWN_TOPIC_OR_PARTITION", "unknown topic or partition", true},
-	5:   {"INVALID_FETCH_SIZE", "invalid fetch size", false},
-	6:   {"LEADER_NOT_AVAILABLE", "leader not available", true},
-	7:   {"NOT_LEADER_OR_FOLLOWER", "not leader or follower", true},
-	8:   {"REQUEST_TIMED_OUT", "request timed out", true},
-	9:   {"BROKER_NOT_AVAILABLE", "broker not available", false},
-	10:  {"REPLICA_NOT_AVAILABLE", "replica not available", true},
-	11:  {"MESSAGE_TOO_LARGE", "message too large", false},
-	12:  {"STALE_CONTROLLER_EPOCH", "stale controller epoch", false},
-	13:  {"OFFSET_METADATA_TOO_LARGE", "offset metadata too large", false},
-	14:  {"NETWORK_EXCEPTION", "network exception", true},
-	15:  {"COORDINATOR_LOAD_IN_PROGRESS", "coordinator load in progress", true},
-	16:  {"COORDINATOR_NOT_AVAILABLE", "coordinator not available", true},
-	17:  {"NOT_COORDINATOR", "not coordinator", true},
-	18:  {"INVALID_TOPIC_EXCEPTION", "invalid topic exception", false},
-	19:  {"RECORD_LIST_TOO_LARGE", "record list too large", false},
-	20:  {"NOT_ENOUGH_REPLICAS", "not enough replicas", true},
-	21:  {"NOT_ENOUGH_REPLICAS_AFTER_APPEND", "not enough replicas after append", true},
-	22:  {"INVALID_REQUIRED_ACKS", "invalid required acks", false},
-	23:  {"ILLEGAL_GENERATION", "illegal generation", false},
-	24:  {"INCONSISTENT_GROUP_PROTOCOL", "inconsistent group protocol", false},
-	25:  {"INVALID_GROUP_ID", "invalid group id", false},
-	26:  {"UNKNOWN_MEMBER_ID", "unknown member id", false},
-	27:  {"INVALID_SESSION_TIMEOUT", "invalid session timeout", false},
-	28:  {"REBALANCE_IN_PROGRESS", "rebalance in progress", false},
-	29:  {"INVALID_COMMIT_OFFSET_SIZE", "invalid commit offset size", false},
-	30:  {"TOPIC_AUTHORIZATION_FAILED", "topic authorization failed", false},
-	31:  {"GROUP_AUTHORIZATION_FAILED", "group authorization failed", false},
-	32:  {"CLUSTER_AUTHORIZATION_FAILED", "cluster authorization failed", false},
-	33:  {"INVALID_TIMESTAMP", "invalid timestamp", false},
-	34:  {"UNSUPPORTED_SASL_MECHANISM", "unsupported sasl mechanism", false},
-	35:  {"ILLEGAL_SASL_STATE", "illegal sasl state", false},
-	36:  {"UNSUPPORTED_VERSION", "unsupported version", false},
-	37:  {"TOPIC_ALREADY_EXISTS", "topic already exists", false},
-	38:  {"INVALID_PARTITIONS", "invalid partitions", false},
-	39:  {"INVALID_REPLICATION_FACTOR", "invalid replication factor", false},
-	40:  {"INVALID_REPLICA_ASSIGNMENT", "invalid replica assignment", false},
-	41:  {"INVALID_CONFIG", "invalid config", false},
-	42:  {"NOT_CONTROLLER", "not controller", true},
-	43:  {"INVALID_REQUEST", "invalid request", false},
-	44:  {"UNSUPPORTED_FOR_MESSAGE_FORMAT", "unsupported for message format", false},
-	45:  {"POLICY_VIOLATION", "policy violation", false},
-	46:  {"OUT_OF_ORDER_SEQUENCE_NUMBER", "out of order sequence number", false},
-	47:  {"DUPLICATE_SEQUENCE_NUMBER", "duplicate sequence number", false},
-	48:  {"INVALID_PRODUCER_EPOCH", "invalid producer epoch", false},
-	49:  {"INVALID_TXN_STATE", "invalid txn state", false},
-	50:  {"INVALID_PRODUCER_ID_MAPPING", "invalid producer id mapping", false},
-	51:  {"INVALID_TRANSACTION_TIMEOUT", "invalid transaction timeout", false},
-	52:  {"CONCURRENT_TRANSACTIONS", "concurrent transactions", true},
-	53:  {"TRANSACTION_COORDINATOR_FENCED", "transaction coordinator fenced", false},
-	54:  {"TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "transactional id authorization failed", false},
-	55:  {"SECURITY_DISABLED", "security disabled", false},
-	56:  {"OPERATION_NOT_ATTEMPTED", "operation not attempted", false},
-	57:  {"KAFKA_STORAGE_ERROR", "kafka storage error", true},
-	58:  {"LOG_DIR_NOT_FOUND", "log dir not found", false},
-	59:  {"SASL_AUTHENTICATION_FAILED", "sasl authentication failed", false},
-	60:  {"UNKNOWN_PRODUCER_ID", "unknown producer id", false},
-	61:  {"REASSIGNMENT_IN_PROGRESS", "reassignment in progress", false},
-	62:  {"DELEGATION_TOKEN_AUTH_DISABLED", "delegation token auth disabled", false},
-	63:  {"DELEGATION_TOKEN_NOT_FOUND", "delegation token not found", false},
-	64:  {"DELEGATION_TOKEN_OWNER_MISMATCH", "delegation token owner mismatch", false},
-	65:  {"DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", "delegation token request not allowed", false},
-	66:  {"DELEGATION_TOKEN_AUTHORIZATION_FAILED", "delegation token authorization failed", false},
-	67:  {"DELEGATION_TOKEN_EXPIRED", "delegation token expired", false},
-	68:  {"INVALID_PRINCIPAL_TYPE", "invalid principal type", false},
-	69:  {"NON_EMPTY_GROUP", "non empty group", false},
-	70:  {"GROUP_ID_NOT_FOUND", "group id not found", false},
-	71:  {"FETCH_SESSION_ID_NOT_FOUND", "fetch session id not found", true},
-	72:  {"INVALID_FETCH_SESSION_EPOCH", "invalid fetch session epoch", true},
-	73:  {"LISTENER_NOT_FOUND", "listener not found", true},
-	74:  {"TOPIC_DELETION_DISABLED", "topic deletion disabled", false},
-	75:  {"FENCED_LEADER_EPOCH", "fenced leader epoch", true},
-	76:  {"UNKNOWN_LEADER_EPOCH", "unknown leader epoch", true},
-	77:  {"UNSUPPORTED_COMPRESSION_TYPE", "unsupported compression type", false},
-	78:  {"STALE_BROKER_EPOCH", "stale broker epoch", false},
-	79:  {"OFFSET_NOT_AVAILABLE", "offset not available", true},
-	80:  {"MEMBER_ID_REQUIRED", "member id required", false},
-	81:  {"PREFERRED_LEADER_NOT_AVAILABLE", "preferred leader not available", true},
-	82:  {"GROUP_MAX_SIZE_REACHED", "group max size reached", false},
-	83:  {"FENCED_INSTANCE_ID", "fenced instance id", false},
-	84:  {"ELIGIBLE_LEADERS_NOT_AVAILABLE", "eligible leaders not available", true},
-	85:  {"ELECTION_NOT_NEEDED", "election not needed", true},
-	86:  {"NO_REASSIGNMENT_IN_PROGRESS", "no reassignment in progress", false},
-	87:  {"GROUP_SUBSCRIBED_TO_TOPIC", "group subscribed to topic", false},
-	88:  {"INVALID_RECORD", "invalid record", false},
-	89:  {"UNSTABLE_OFFSET_COMMIT", "unstable offset commit", true},
-	90:  {"THROTTLING_QUOTA_EXCEEDED", "throttling quota exceeded", true},
-	91:  {"PRODUCER_FENCED", "producer fenced", false},
-	92:  {"RESOURCE_NOT_FOUND", "resource not found", false},
-	93:  {"DUPLICATE_RESOURCE", "duplicate resource", false},
-	94:  {"UNACCEPTABLE_CREDENTIAL", "unacceptable credential", false},
-	95:  {"INCONSISTENT_VOTER_SET", "inconsistent voter set", false},
-	96:  {"INVALID_UPDATE_VERSION", "invalid update version", false},
-	97:  {"FEATURE_UPDATE_FAILED", "feature update failed", false},
-	98:  {"PRINCIPAL_DESERIALIZATION_FAILURE", "principal deserialization failure", false},
-	99:  {"SNAPSHOT_NOT_FOUND", "snapshot not found", false},
-	100: {"POSITION_OUT_OF_RANGE", "position out of range", false},
-	101: {"UNKNOWN_TOPIC_ID", "unknown topic id", true},
-	102: {"DUPLICATE_BROKER_REGISTRATION", "duplicate broker registration", false},
-	103: {"BROKER_ID_NOT_REGISTERED", "broker id not registered", false},
-	104: {"INCONSISTENT_TOPIC_ID", "inconsistent topic id", true},
-	105: {"INCONSISTENT_CLUSTER_ID", "inconsistent cluster id", false},
-	106: {"TRANSACTIONAL_ID_NOT_FOUND", "transactional id not found", false},
-	107: {"FETCH_SESSION_TOPIC_ID_ERROR", "fetch session topic id error", true},
-	108: {"INELIGIBLE_REPLICA", "ineligible replica", false},
-	109: {"NEW_LEADER_ELECTED", "new leader elected", false},
-	110: {"OFFSET_MOVED_TO_TIERED_STORAGE", "offset moved to tiered storage", false},
-	111: {"FENCED_MEMBER_EPOCH", "fenced member epoch", false},
-	112: {"UNRELEASED_INSTANCE_ID", "unreleased instance id", false},
-	113: {"UNSUPPORTED_ASSIGNOR", "unsupported assignor", false},
-	114: {"STALE_MEMBER_EPOCH", "stale member epoch", false},
-	115: {"MISMATCHED_ENDPOINT_TYPE", "mismatched endpoint type", false},
-	116: {"UNSUPPORTED_ENDPOINT_TYPE", "unsupported endpoint type", false},
-	117: {"UNKNOWN_CONTROLLER_ID", "unknown controller id", false},
-	118: {"UNKNOWN_SUBSCRIPTION_ID", "unknown subscription id", false},
-	119: {"TELEMETRY_TOO_LARGE", "telemetry too large", false},
-	120: {"INVALID_REGISTRATION", "invalid registration", false},
-	121: {"TRANSACTION_ABORTABLE", "transaction abortable", false},
-	122: {"INVALID_RECORD_STATE", "invalid record state", false},
-	123: {"SHARE_SESSION_NOT_FOUND", "share session not found", true},
-	124: {"INVALID_SHARE_SESSION_EPOCH", "invalid share session epoch", true},
-	125: {"FENCED_STATE_EPOCH", "fenced state epoch", false},
-	126: {"INVALID_VOTER_KEY", "invalid voter key", false},
-	127: {"DUPLICATE_VOTER", "duplicate voter", false},
-	128: {"VOTER_NOT_FOUND", "voter not found", false},
-	129: {"INVALID_REGULAR_EXPRESSION", "invalid regular expression", false},
-	130: {"REBOOTSTRAP_REQUIRED", "rebootstrap required", false},
-	131: {"STREAMS_INVALID_TOPOLOGY", "streams invalid topology", false},
-	132: {"STREAMS_INVALID_TOPOLOGY_EPOCH", "streams invalid topology epoch", false},
-	133: {"STREAMS_TOPOLOGY_FENCED", "streams topology fenced", false},
-	134: {"SHARE_SESSION_LIMIT_REACHED", "share session limit reached", true},
-	135: {"GROUP_DELETION_FAILED", "group deletion failed", false},
-	136: {"STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED", "streams topology description update failed", false},
-	137: {"CONTROLLER_ID_NOT_REGISTERED", "controller id not registered", false},
+	0:   {"UNKNOWN_SERVER_ERROR", "something went wrong in the broker; its log says what", false},
+	2:   {"OFFSET_OUT_OF_RANGE", "the log holds no such offset", false},
+	3:   {"CORRUPT_MESSAGE", "a batch is damaged: bad checksum, bad size, or a record without a key in a compacted topic", true},
+	4:   {"UNKNOWN_TOPIC_OR_PARTITION", "there is no such topic or partition here", true},
+	5:   {"INVALID_FETCH_SIZE", "the requested fetch size makes no sense", false},
+	6:   {"LEADER_NOT_AVAILABLE", "the partition has no leader at the moment", true},
+	7:   {"NOT_LEADER_OR_FOLLOWER", "this broker isn't the leader of the partition, or no replica of it", true},
+	8:   {"REQUEST_TIMED_OUT", "the request could not be finished within its time", true},
+	9:   {"BROKER_NOT_AVAILABLE", "the broker is not available", false},
+	10:  {"REPLICA_NOT_AVAILABLE", "the replica is not available on this broker", true},
+	11:  {"MESSAGE_TOO_LARGE", "a batch is larger than the topic allows", false},
+	12:  {"STALE_CONTROLLER_EPOCH", "the controller has moved on to a newer epoch", false},
+	13:  {"OFFSET_METADATA_TOO_LARGE", "the metadata string of a committed offset is too long", false},
+	14:  {"NETWORK_EXCEPTION", "the connection broke before the answer came", true},
+	15:  {"COORDINATOR_LOAD_IN_PROGRESS", "the coordinator is still loading its state", true},
+	16:  {"COORDINATOR_NOT_AVAILABLE", "there is no coordinator at the moment", true},
+	17:  {"NOT_COORDINATOR", "this broker is not the coordinator", true},
+	18:  {"INVALID_TOPIC_EXCEPTION", "the topic's name is not allowed, or the operation is not allowed on this topic", false},
+	19:  {"RECORD_LIST_TOO_LARGE", "the batches together are larger than a segment", false},
+	20:  {"NOT_ENOUGH_REPLICAS", "fewer replicas are in sync than min.insync.replicas asks for", true},
+	21:  {"NOT_ENOUGH_REPLICAS_AFTER_APPEND", "the batch was written, but to fewer replicas than min.insync.replicas asks for", true},
+	22:  {"INVALID_REQUIRED_ACKS", "acks must be -1, 0 or 1", false},
+	23:  {"ILLEGAL_GENERATION", "the group has another generation by now", false},
+	24:  {"INCONSISTENT_GROUP_PROTOCOL", "the member's protocols have nothing in common with those of the group", false},
+	25:  {"INVALID_GROUP_ID", "the group id is not allowed", false},
+	26:  {"UNKNOWN_MEMBER_ID", "the group has no such member", false},
+	27:  {"INVALID_SESSION_TIMEOUT", "the session timeout is outside the range that the broker allows", false},
+	28:  {"REBALANCE_IN_PROGRESS", "the group is rebalancing: join again", false},
+	29:  {"INVALID_COMMIT_OFFSET_SIZE", "the committed offsets are too large for one batch", false},
+	30:  {"TOPIC_AUTHORIZATION_FAILED", "not authorized for the topic", false},
+	31:  {"GROUP_AUTHORIZATION_FAILED", "not authorized for the group", false},
+	32:  {"CLUSTER_AUTHORIZATION_FAILED", "not authorized for the cluster", false},
+	33:  {"INVALID_TIMESTAMP", "a record's timestamp is outside the range that the topic allows", false},
+	34:  {"UNSUPPORTED_SASL_MECHANISM", "the broker does not offer this SASL mechanism", false},
+	35:  {"ILLEGAL_SASL_STATE", "this request is not allowed at this stage of authentication", false},
+	36:  {"UNSUPPORTED_VERSION", "the broker does not speak this version of the API", false},
+	37:  {"TOPIC_ALREADY_EXISTS", "a topic of this name exists already", false},
+	38:  {"INVALID_PARTITIONS", "the number of partitions is not allowed", false},
+	39:  {"INVALID_REPLICATION_FACTOR", "the replication factor is below 1 or above the number of brokers", false},
+	40:  {"INVALID_REPLICA_ASSIGNMENT", "the assignment of replicas is not allowed", false},
+	41:  {"INVALID_CONFIG", "a config has a value that is not allowed", false},
+	42:  {"NOT_CONTROLLER", "this broker is not the active controller", true},
+	43:  {"INVALID_REQUEST", "the request contradicts itself or lacks something", false},
+	44:  {"UNSUPPORTED_FOR_MESSAGE_FORMAT", "the message format does not support this", false},
+	45:  {"POLICY_VIOLATION", "the request breaks a policy of the cluster", false},
+	46:  {"OUT_OF_ORDER_SEQUENCE_NUMBER", "the batch does not follow the last one of its producer", false},
+	47:  {"DUPLICATE_SEQUENCE_NUMBER", "the batch was written already", false},
+	48:  {"INVALID_PRODUCER_EPOCH", "the producer's epoch is older than the one known here", false},
+	49:  {"INVALID_TXN_STATE", "the transaction is not in a state that allows this", false},
+	50:  {"INVALID_PRODUCER_ID_MAPPING", "the transactional id belongs to another producer id", false},
+	51:  {"INVALID_TRANSACTION_TIMEOUT", "the transaction timeout is above what the broker allows", false},
+	52:  {"CONCURRENT_TRANSACTIONS", "another operation on the same transaction is still running", true},
+	53:  {"TRANSACTION_COORDINATOR_FENCED", "another coordinator has taken over the transaction", false},
+	54:  {"TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "not authorized for the transactional id", false},
+	55:  {"SECURITY_DISABLED", "the broker runs without this security feature", false},
+	56:  {"OPERATION_NOT_ATTEMPTED", "not attempted, because another part of the request failed", false},
+	57:  {"KAFKA_STORAGE_ERROR", "a disk error hit the log of the partition", true},
+	58:  {"LOG_DIR_NOT_FOUND", "the broker has no such log directory", false},
+	59:  {"SASL_AUTHENTICATION_FAILED", "authentication failed", false},
+	60:  {"UNKNOWN_PRODUCER_ID", "the broker remembers nothing of this producer id", false},
+	61:  {"REASSIGNMENT_IN_PROGRESS", "the partition is being reassigned", false},
+	62:  {"DELEGATION_TOKEN_AUTH_DISABLED", "delegation tokens are turned off", false},
+	63:  {"DELEGATION_TOKEN_NOT_FOUND", "there is no such delegation token", false},
+	64:  {"DELEGATION_TOKEN_OWNER_MISMATCH", "the delegation token belongs to someone else", false},
+	65:  {"DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", "delegation tokens can't be managed over this connection", false},
+	66:  {"DELEGATION_TOKEN_AUTHORIZATION_FAILED", "not authorized for the delegation token", false},
+	67:  {"DELEGATION_TOKEN_EXPIRED", "the delegation token has expired", false},
+	68:  {"INVALID_PRINCIPAL_TYPE", "this type of principal is not supported", false},
+	69:  {"NON_EMPTY_GROUP", "the group still has members", false},
+	70:  {"GROUP_ID_NOT_FOUND", "there is no such group", false},
+	71:  {"FETCH_SESSION_ID_NOT_FOUND", "the fetch session is gone", true},
+	72:  {"INVALID_FETCH_SESSION_EPOCH", "the fetch session's epoch is not the expected one", true},
+	73:  {"LISTENER_NOT_FOUND", "the leader has no listener of this name", true},
+	74:  {"TOPIC_DELETION_DISABLED", "deleting topics is turned off", false},
+	75:  {"FENCED_LEADER_EPOCH", "the leader epoch is older than the broker's", true},
+	76:  {"UNKNOWN_LEADER_EPOCH", "the leader epoch is newer than the broker's", true},
+	77:  {"UNSUPPORTED_COMPRESSION_TYPE", "the client's version does not know this compression", false},
+	78:  {"STALE_BROKER_EPOCH", "the broker's epoch is an old one", false},
+	79:  {"OFFSET_NOT_AVAILABLE", "a new leader can't tell its high watermark yet", true},
+	80:  {"MEMBER_ID_REQUIRED", "join again with the member id that was handed out", false},
+	81:  {"PREFERRED_LEADER_NOT_AVAILABLE", "the preferred leader is not in sync, or gone", true},
+	82:  {"GROUP_MAX_SIZE_REACHED", "the group is full", false},
+	83:  {"FENCED_INSTANCE_ID", "a newer instance has taken this group.instance.id", false},
+	84:  {"ELIGIBLE_LEADERS_NOT_AVAILABLE", "none of the replicas that may lead is available", true},
+	85:  {"ELECTION_NOT_NEEDED", "the partition is led by the right replica already", true},
+	86:  {"NO_REASSIGNMENT_IN_PROGRESS", "the partition is not being reassigned", false},
+	87:  {"GROUP_SUBSCRIBED_TO_TOPIC", "the group is subscribed to the topic", false},
+	88:  {"INVALID_RECORD", "a record of the batch is not allowed", false},
+	89:  {"UNSTABLE_OFFSET_COMMIT", "offsets of a running transaction are pending", true},
+	90:  {"THROTTLING_QUOTA_EXCEEDED", "a quota is used up: try again later", true},
+	91:  {"PRODUCER_FENCED", "a newer producer has taken this transactional id", false},
+	92:  {"RESOURCE_NOT_FOUND", "there is no such resource", false},
+	93:  {"DUPLICATE_RESOURCE", "the same resource is named twice", false},
+	94:  {"UNACCEPTABLE_CREDENTIAL", "the credential is not good enough", false},
+	95:  {"INCONSISTENT_VOTER_SET", "the sets of voters differ", false},
+	96:  {"INVALID_UPDATE_VERSION", "the feature can't be set to this level", false},
+	97:  {"FEATURE_UPDATE_FAILED", "the features could not be updated", false},
+	98:  {"PRINCIPAL_DESERIALIZATION_FAILURE", "the principal could not be read from the envelope", false},
+	99:  {"SNAPSHOT_NOT_FOUND", "there is no such snapshot", false},
+	100: {"POSITION_OUT_OF_RANGE", "the snapshot has no such position", false},
+	101: {"UNKNOWN_TOPIC_ID", "there is no topic of this id", true},
+	102: {"DUPLICATE_BROKER_REGISTRATION", "the broker id is registered by another process", false},
+	103: {"BROKER_ID_NOT_REGISTERED", "the broker id is not registered", false},
+	104: {"INCONSISTENT_TOPIC_ID", "the topic's id is not the one in the log", true},
+	105: {"INCONSISTENT_CLUSTER_ID", "the cluster has another id", false},
+	106: {"TRANSACTIONAL_ID_NOT_FOUND", "there is no such transactional id", false},
+	107: {"FETCH_SESSION_TOPIC_ID_ERROR", "the fetch session used topic names before, or ids", true},
+	108: {"INELIGIBLE_REPLICA", "a replica may not join the in-sync set", false},
+	109: {"NEW_LEADER_ELECTED", "the change made another replica the leader", false},
+	110: {"OFFSET_MOVED_TO_TIERED_STORAGE", "the offset lies in tiered storage", false},
+	111: {"FENCED_MEMBER_EPOCH", "the member's epoch is older than the group's: join again", false},
+	112: {"UNRELEASED_INSTANCE_ID", "another member holds this instance id", false},
+	113: {"UNSUPPORTED_ASSIGNOR", "the group supports none of the assignors", false},
+	114: {"STALE_MEMBER_EPOCH", "the member's epoch is not the current one: ask again after a heartbeat", false},
+	115: {"MISMATCHED_ENDPOINT_TYPE", "the request went to the wrong kind of endpoint", false},
+	116: {"UNSUPPORTED_ENDPOINT_TYPE", "this kind of endpoint is not supported", false},
+	117: {"UNKNOWN_CONTROLLER_ID", "there is no such controller", false},
+	118: {"UNKNOWN_SUBSCRIPTION_ID", "the set of telemetry subscriptions has changed", false},
+	119: {"TELEMETRY_TOO_LARGE", "the telemetry is larger than the broker allows", false},
+	120: {"INVALID_REGISTRATION", "the registration is not allowed", false},
+	121: {"TRANSACTION_ABORTABLE", "the transaction must be aborted", false},
+	122: {"INVALID_RECORD_STATE", "the acknowledged records are not held by this member", false},
+	123: {"SHARE_SESSION_NOT_FOUND", "the share session is gone", true},
+	124: {"INVALID_SHARE_SESSION_EPOCH", "the share session's epoch is not the expected one", true},
+	125: {"FENCED_STATE_EPOCH", "the share state has a newer epoch", false},
+	126: {"INVALID_VOTER_KEY", "the voter's key is not the broker's", false},
+	127: {"DUPLICATE_VOTER", "the broker is a voter already", false},
+	128: {"VOTER_NOT_FOUND", "there is no such voter", false},
+	129: {"INVALID_REGULAR_EXPRESSION", "the regular expression is not understood", false},
+	130: {"REBOOTSTRAP_REQUIRED", "the client must look up the cluster from its bootstrap servers again", false},
+	131: {"STREAMS_INVALID_TOPOLOGY", "the topology is not allowed", false},
+	132: {"STREAMS_INVALID_TOPOLOGY_EPOCH", "the topology's epoch is not allowed", false},
+	133: {"STREAMS_TOPOLOGY_FENCED", "the topology's epoch is an old one", false},
+	134: {"SHARE_SESSION_LIMIT_REACHED", "the broker can't hold more share sessions", true},
+	135: {"GROUP_DELETION_FAILED", "the group could not be deleted; its own message says why", false},
+	136: {"STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED", "the topology's description could not be stored", false},
+	137: {"CONTROLLER_ID_NOT_REGISTERED", "the controller id is not registered", false},
 }

@@ -177,11 +177,12 @@ func minPrimitive(typ string, flex bool) int {
 	return 1
 }
 
-// minElement is the smallest encoding of one element of an array field of the block.
+// minElement is the smallest encoding of one element of an array field of the block, at least 1: what takes no bytes
+// could not be bounded by them.
 func (b *block) minElement(f schema.Field) int {
 	v := f.Versions.Intersect(b.versions)
 	if f.Struct {
-		return b.plan.minSize(b.plan.Struct(f.Type).Fields, v)
+		return max(b.plan.minSize(b.plan.Struct(f.Type).Fields, v), 1)
 	}
 	if b.plan.Flexible.Intersect(v).Empty() {
 		return minPrimitive(f.Type, false)
