@@ -28,20 +28,32 @@ type layout struct {
 const minBodySize = 6
 
 // parse reads a whole body. It returns false where the fields don't fill it exactly, or a length is impossible.
+//
+// Every record of every produced batch comes through here, and most numbers in a record have one byte: that case is spelled
+// out for each.
 func (l *layout) parse(b []byte) bool {
 	if len(b) < minBodySize {
 		return false
 	}
 	l.attributes = int8(b[0])
 	i := 1
-	l.timestampDelta, i = varint64(b, i)
-	l.offsetDelta, i = varint32(b, i)
-	if i < 0 {
+	if c := b[1]; c < 0x80 {
+		l.timestampDelta, i = int64(unzigzag32(uint32(c))), 2
+	} else {
+		l.timestampDelta, i = varint64(b, 1)
+	}
+	if uint(i) < uint(len(b)) && b[i] < 0x80 {
+		l.offsetDelta, i = unzigzag32(uint32(b[i])), i+1
+	} else if l.offsetDelta, i = varint32(b, i); i < 0 {
 		return false
 	}
 	l.keyLenPos = i
-	l.keySize, i = varint32(b, i)
-	if i < 0 || l.keySize < -1 || int(l.keySize) > len(b)-i {
+	if uint(i) < uint(len(b)) && b[i] < 0x80 {
+		l.keySize, i = unzigzag32(uint32(b[i])), i+1
+	} else if l.keySize, i = varint32(b, i); i < 0 {
+		return false
+	}
+	if l.keySize < -1 || int(l.keySize) > len(b)-i {
 		return false
 	}
 	l.keyPos = i
@@ -52,15 +64,16 @@ func (l *layout) parse(b []byte) bool {
 	}
 	l.valuePos = i
 	i += int(max(l.valueSize, 0))
+	l.headers, l.headersPos = 0, i+1
+	if i == len(b)-1 && b[i] == 0 {
+		return true
+	}
 	l.headers, i = varint32(b, i)
 	if i < 0 || l.headers < 0 {
 		return false
 	}
 	l.headersPos = i
-	if l.headers > 0 {
-		i = skipHeaders(b, i, int(l.headers))
-	}
-	return i == len(b)
+	return skipHeaders(b, i, int(l.headers)) == len(b)
 }
 
 // skipHeaders returns the position after n headers, or -1.

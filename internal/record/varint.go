@@ -9,12 +9,20 @@ import "math/bits"
 
 // varint32 reads a 32 bit zigzag varint at b[i].
 func varint32(b []byte, i int) (int32, int) {
-	if uint(i) < uint(len(b)) && b[i] < 0x80 {
-		c := int32(b[i])
-		return c>>1 ^ -(c & 1), i + 1
+	if uint(i) >= uint(len(b)) {
+		return 0, -1
+	}
+	c := b[i]
+	if c < 0x80 {
+		return unzigzag32(uint32(c)), i + 1
+	}
+	if i+1 < len(b) && b[i+1] < 0x80 {
+		return unzigzag32(uint32(c&0x7f) | uint32(b[i+1])<<7), i + 2
 	}
 	return varint32Slow(b, i)
 }
+
+func unzigzag32(u uint32) int32 { return int32(u>>1) ^ -int32(u&1) }
 
 //go:noinline
 func varint32Slow(b []byte, i int) (int32, int) {
@@ -30,7 +38,7 @@ func varint32Slow(b []byte, i int) (int32, int) {
 				return 0, -1 // bits above the 32nd
 			}
 			u |= uint32(c) << shift
-			return int32(u>>1) ^ -int32(u&1), i
+			return unzigzag32(u), i
 		}
 		u |= uint32(c&0x7f) << shift
 	}
@@ -39,9 +47,15 @@ func varint32Slow(b []byte, i int) (int32, int) {
 
 // varint64 reads a 64 bit zigzag varint at b[i].
 func varint64(b []byte, i int) (int64, int) {
-	if uint(i) < uint(len(b)) && b[i] < 0x80 {
-		c := int64(b[i])
-		return c>>1 ^ -(c & 1), i + 1
+	if uint(i) >= uint(len(b)) {
+		return 0, -1
+	}
+	c := b[i]
+	if c < 0x80 {
+		return int64(unzigzag32(uint32(c))), i + 1
+	}
+	if i+1 < len(b) && b[i+1] < 0x80 {
+		return int64(unzigzag32(uint32(c&0x7f) | uint32(b[i+1])<<7)), i + 2
 	}
 	return varint64Slow(b, i)
 }
