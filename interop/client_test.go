@@ -153,22 +153,22 @@ func adminJobs(t *testing.T, c client, verbs []string) {
 	topic := topicName(t)
 	addr := target(t).Addr
 	if can("create") {
-		if err := c.createTopic(topic, 3, map[string]string{"retention.ms": "123456", "cleanup.policy": "delete"}); err != nil {
+		if err := c.createTopic(topic, 3, map[string]string{"retention.ms": "123456789", "cleanup.policy": "delete"}); err != nil {
 			t.Fatal(err)
 		}
-	} else if err := wire.CreateTopic(t.Context(), addr, topic, 3, map[string]string{"retention.ms": "123456"}); err != nil {
+	} else if err := wire.CreateTopic(t.Context(), addr, topic, 3, map[string]string{"retention.ms": "123456789"}); err != nil {
 		t.Fatal(err)
 	}
 	if can("config") {
-		checkConfig(t, c, topic, "retention.ms", "123456")
+		checkConfig(t, c, topic, "retention.ms", "123456789")
 		checkConfig(t, c, topic, "max.message.bytes", "1048588")
 	}
 	if can("set") {
-		if err := c.setConfig(topic, "retention.ms", "654321"); err != nil {
+		if err := c.setConfig(topic, "retention.ms", "987654321"); err != nil {
 			t.Fatal(err)
 		}
 		if can("config") {
-			checkConfig(t, c, topic, "retention.ms", "654321")
+			checkConfig(t, c, topic, "retention.ms", "987654321")
 		}
 		if err := c.setConfig(topic, "retention.ms", "not a number"); err == nil {
 			t.Error("a bad value was taken")
