@@ -195,7 +195,7 @@ func (s *segment) fits(o record.Offset) bool {
 
 // writeFileLocked makes the one write of an append. What a failed write has left behind the segment's end is cut off.
 func (l *Log) writeFileLocked(s *segment, buf []byte) error {
-	h, err := l.env.fds.writer(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.writer(l.env.fs, s, l.folder)
 	if err != nil {
 		return l.dir.ioError("open a segment", err)
 	}

@@ -69,13 +69,13 @@ type fdCache struct {
 }
 
 // reader returns the segment's file with a reference taken.
-func (c *fdCache) reader(fs vfs.FS, s *segment, path string) (*handle, error) {
+func (c *fdCache) reader(fs vfs.FS, s *segment, folder string) (*handle, error) {
 	for {
 		if h := s.handle.Load(); h != nil && h.ref() {
 			h.used.Store(true)
 			return h, nil
 		}
-		f, err := fs.Open(path)
+		f, err := fs.Open(s.file(folder, logSuffix))
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (c *fdCache) reader(fs vfs.FS, s *segment, path string) (*handle, error) {
 
 // writer is reader for the file that is appended to, which is created if it isn't there. Log.mu is held: there is no other
 // writer.
-func (c *fdCache) writer(fs vfs.FS, s *segment, path string) (*handle, error) {
+func (c *fdCache) writer(fs vfs.FS, s *segment, folder string) (*handle, error) {
 	for {
 		h := s.handle.Load()
 		if h != nil && h.writable && h.ref() {
@@ -97,7 +97,7 @@ func (c *fdCache) writer(fs vfs.FS, s *segment, path string) (*handle, error) {
 		if h != nil && !h.writable {
 			c.retire(h)
 		}
-		f, err := fs.OpenWrite(path)
+		f, err := fs.OpenWrite(s.file(folder, logSuffix))
 		if err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func (l *Log) syncLogFile(s *segment, folder string) error {
 	if !there {
 		return nil
 	}
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, folder)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (l *Log) rebuildIndexes(v *view) ([]offsetEntry, []timeEntry, error) {
 
 // scanSegment walks and checks all batches of a segment and returns what its account of them should be.
 func (l *Log) scanSegment(v *view) (*segment, error) {
-	h, err := l.env.fds.reader(l.env.fs, v.seg, v.seg.file(v.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, v.seg, v.folder)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (l *Log) searchTime(s *segment, timestamp int64) (found TimestampOffset, ok
 	if err := l.loadEntries(&v); err != nil {
 		return found, false, err
 	}
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(v.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, v.folder)
 	if err != nil {
 		return found, false, err
 	}

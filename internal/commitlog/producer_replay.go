@@ -103,7 +103,7 @@ func (l *Log) replay(s *segment, state *producerState, from, until record.Offset
 	if err := l.loadEntries(&v); err != nil {
 		return err
 	}
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(v.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, v.folder)
 	if err != nil {
 		return err
 	}

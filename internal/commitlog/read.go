@@ -116,7 +116,7 @@ func (l *Log) readSegment(f *Fetched, v *view, from, until record.Offset, maxByt
 	if err := l.loadEntries(v); err != nil {
 		return false, err
 	}
-	h, err := l.env.fds.reader(l.env.fs, v.seg, v.seg.file(v.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, v.seg, v.folder)
 	if err != nil {
 		return false, err
 	}

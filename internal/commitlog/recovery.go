@@ -57,7 +57,7 @@ func (l *Log) recoverSegment(s *segment, point record.Offset) (whole bool, err e
 	if size == 0 {
 		return true, nil
 	}
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return false, err
 	}
@@ -142,7 +142,7 @@ func (l *Log) recoverFrom(s *segment, point record.Offset) (int64, error) {
 
 // entryHolds tells whether the batch that an index entry speaks of is where it says.
 func (l *Log) entryHolds(s *segment, e offsetEntry, size int64) bool {
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return false // the scan will say why
 	}
@@ -196,7 +196,7 @@ func (l *Log) cutTail(i int, point record.Offset) error {
 // batchBehind looks for a valid batch behind the place where a segment's whole batches end. It returns its position, or -1, and the
 // file's size.
 func (l *Log) batchBehind(s *segment) (pos, size int64, err error) {
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return -1, 0, err
 	}
@@ -245,7 +245,7 @@ func (s *segment) plausible(b []byte, left int64) bool {
 
 // keepAside saves what is about to be cut off: the segment's tail and all later segments, in files that nothing else looks at.
 func (l *Log) keepAside(s *segment, size int64, later []*segment) error {
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return err
 	}
@@ -312,7 +312,7 @@ func (l *Log) rebuildEpochs() error {
 		if s.size == 0 {
 			continue
 		}
-		h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+		h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 		if err != nil {
 			return err
 		}

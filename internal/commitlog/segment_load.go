@@ -86,7 +86,7 @@ func (l *Log) loadActive(s *segment, size int64) error {
 
 // rescan notes the batches from a position, which the last index entry names, without their checksums.
 func (l *Log) rescan(s *segment, from, size int64) error {
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (l *Log) readFirstTimestampLocked(s *segment) error {
 	if s.firstTimestamp != timestampUnknown || s.size == 0 {
 		return nil
 	}
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return l.dir.ioError("read a segment", err)
 	}

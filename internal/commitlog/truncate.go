@@ -124,7 +124,7 @@ func (l *Log) cutPosition(to record.Offset) (pos int64, next record.Offset, i in
 	if err := l.loadEntries(&v); err != nil {
 		return 0, 0, 0, err
 	}
-	h, err := l.env.fds.reader(l.env.fs, v.seg, v.seg.file(folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, v.seg, folder)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -178,7 +178,7 @@ func (l *Log) beginSegmentLocked(base record.Offset) error {
 
 // createFileLocked makes a segment's file before there is anything to write into it.
 func (l *Log) createFileLocked(s *segment) error {
-	h, err := l.env.fds.writer(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.writer(l.env.fs, s, l.folder)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (l *Log) createFileLocked(s *segment) error {
 }
 
 func (l *Log) truncateFileLocked(s *segment, pos int64) error {
-	h, err := l.env.fds.writer(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.writer(l.env.fs, s, l.folder)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (l *Log) reloadSegmentLocked(s *segment, pos int64, next record.Offset) err
 
 // raiseTimestampLocked looks for larger timestamps behind the last time index entry.
 func (l *Log) raiseTimestampLocked(s *segment) error {
-	h, err := l.env.fds.reader(l.env.fs, s, s.file(l.folder, logSuffix))
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
 		return err
 	}

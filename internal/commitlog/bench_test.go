@@ -1,0 +1,71 @@
+package commitlog
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
+	"github.com/travisjeffery/jocko/internal/vfs"
+)
+
+func BenchmarkAppendLeader(b *testing.B) {
+	for _, size := range []int{1 << 10, 16 << 10, 128 << 10, 1 << 20} {
+		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
+			d := openDirs(b, vfs.OS(), testOptions(b.TempDir()))
+			l := createLog(b, d, "bench", benchConfig())
+			buf := batch(max(size>>10, 1), min(size, 1<<10)-80, 1)
+			b.SetBytes(int64(len(buf)))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				if _, err := l.AppendLeader(buf, 0, AppendOptions{}); err != nil {
+					b.Fatal(err)
+				}
+				if l.Size() > 2<<30 {
+					b.StopTimer()
+					if err := l.TruncateFully(l.End()); err != nil {
+						b.Fatal(err)
+					}
+					b.StartTimer()
+				}
+			}
+		})
+	}
+}
+
+// benchConfig rolls early enough that no disk is filled.
+func benchConfig() LogConfig {
+	c := DefaultLogConfig()
+	c.SegmentBytes = 256 << 20
+	return c
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, max := range []int{4 << 10, 64 << 10, 1 << 20} {
+		b.Run(fmt.Sprintf("%dKiB", max>>10), func(b *testing.B) {
+			d := openDirs(b, vfs.OS(), testOptions(b.TempDir()))
+			l := createLog(b, d, "bench", benchConfig())
+			buf := batch(4, 900, 1)
+			for range 20_000 {
+				mustAppend(b, l, buf)
+			}
+			var ranges [4]protocol.Range
+			b.ReportAllocs()
+			b.ResetTimer()
+			o := record.Offset(0)
+			for range b.N {
+				f, err := l.Read(ranges[:0], o, max, l.End(), true)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, r := range f.Records {
+					r.Pin.Unpin()
+				}
+				if o = f.Next; o >= l.End() {
+					o = 0
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,126 @@
+package commitlog
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/travisjeffery/jocko/internal/record"
+	"github.com/travisjeffery/jocko/internal/vfs"
+)
+
+// kafkaData is a log directory that Apache Kafka has written and closed, with segment.bytes=1048576. The tests that need it are
+// skipped without it.
+const kafkaData = "JOCKO_KAFKA_DATA"
+
+func copyKafkaData(t *testing.T) string {
+	t.Helper()
+	from := os.Getenv(kafkaData)
+	if from == "" {
+		t.Skip(kafkaData + " names no directory written by Apache Kafka")
+	}
+	to := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// TestKafkaDirectory opens what Kafka wrote, appends every batch to a log of our own, and compares the files.
+func TestKafkaDirectory(t *testing.T) {
+	kafka := copyKafkaData(t)
+	before := os.DirFS(os.Getenv(kafkaData)).(fs.ReadFileFS)
+	opt := testOptions(kafka)
+	opt.ClusterID, opt.NodeID = "", -1
+	opt.Config.SegmentBytes = 1 << 20
+	theirs := openDirs(t, vfs.OS(), opt)
+	if _, ok := theirs.CleanShutdown(); !ok {
+		t.Error("Kafka's clean shutdown isn't seen as one")
+	}
+	own := filepath.Join(t.TempDir(), "own")
+	opt.Paths = []string{own}
+	ours := openDirs(t, vfs.OS(), opt)
+	for _, l := range theirs.Logs() {
+		if l.Err() != nil {
+			t.Errorf("%s: %v", l.TP(), l.Err())
+			continue
+		}
+		if strings.HasPrefix(l.tp.Topic, "__cluster") {
+			continue
+		}
+		copyLog(t, ours, l, opt.Config)
+	}
+	if err := ours.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range ours.Logs() {
+		if l.End() == 0 {
+			continue // our first append makes the files, and the epoch of a leader that never wrote is dropped, as by Kafka
+		}
+		compareFolders(t, before, l.tp.String(), own)
+		compareFolders(t, before, l.tp.String(), kafka) // opening and closing changed nothing
+	}
+}
+
+func copyLog(t *testing.T, d *Dirs, from *Log, cfg LogConfig) {
+	t.Helper()
+	to, err := d.Create(from.tp, from.TopicID(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o := from.Start(); o < from.End(); {
+		b, next, err := from.ReadBytes(nil, o, 1, from.End(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.AppendFollower(b); err != nil {
+			t.Fatal(err)
+		}
+		o = next
+	}
+	if from.End() > 0 {
+		to.AssignEpochStart(0, 0)
+	}
+	to.UpdateHighWatermark(to.End())
+	if n, m := len(from.Producers()), len(to.Producers()); n != m {
+		t.Errorf("%s: %d producers, %d expected", from.tp, m, n)
+	}
+	for _, until := range []record.Offset{from.End(), from.End() / 2} {
+		a, err1 := from.AbortedTxns(0, until)
+		b, err2 := to.AbortedTxns(0, until)
+		if err1 != nil || err2 != nil || len(a) != len(b) {
+			t.Errorf("%s: aborted transactions %d (%v) and %d (%v)", from.tp, len(a), err1, len(b), err2)
+		}
+	}
+	f1, ok1 := from.FirstUnstable()
+	f2, ok2 := to.FirstUnstable()
+	if f1 != f2 || ok1 != ok2 {
+		t.Errorf("%s: first unstable offset %d %v and %d %v", from.tp, f1, ok1, f2, ok2)
+	}
+}
+
+func compareFolders(t *testing.T, kafka fs.ReadFileFS, folder, own string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(os.Getenv(kafkaData), folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		want, err := kafka.ReadFile(folder + "/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(own, folder, e.Name()))
+		if err != nil {
+			t.Errorf("%s: %v", folder, err)
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("%s/%s: %d bytes differ from Kafka's %d", folder, e.Name(), len(got), len(want))
+		}
+	}
+}
