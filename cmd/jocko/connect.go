@@ -145,7 +145,7 @@ var hints = map[*kerr.Error]string{
 	kerr.NotEnoughReplicas:        "Fewer replicas are in sync than min.insync.replicas asks for: see `jocko topic describe`.",
 	kerr.LeaderNotAvailable:       "A partition has no leader: see `jocko topic describe` and `jocko cluster describe`.",
 	kerr.UnsupportedVersion:       "The cluster is too old, or too new, for this request.",
-	kerr.OffsetOutOfRange:         "See which offsets exist with `jocko partition offsets TOPIC`.",
+	kerr.OffsetOutOfRange:         "See which offsets each partition has with `jocko partition offsets TOPIC`; --partition reads one.",
 	kerr.KafkaStorageError:        "The broker can't use its disk: see its log.",
 	kerr.InvalidConfig:            "See the keys that exist with `jocko config describe TYPE NAME --all`.",
 }

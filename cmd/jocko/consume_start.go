@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -71,7 +72,7 @@ func startPositions(ctx context.Context, client *kgo.Client, topic string, parti
 		return nil, err
 	}
 	var starts, found map[int32]int64
-	if start.back > 0 {
+	if start.back > 0 || start.absolute {
 		if starts, err = list(atEarliest); err != nil {
 			return nil, err
 		}
@@ -86,6 +87,9 @@ func startPositions(ctx context.Context, client *kgo.Client, topic string, parti
 		p := &position{partition: id, end: -1}
 		switch {
 		case start.absolute:
+			if start.at < starts[id] || start.at > ends[id] {
+				return nil, fmt.Errorf("partition %d holds offsets %d to %d, not %d: %w", id, starts[id], ends[id], start.at, kerr.OffsetOutOfRange)
+			}
 			p.offset = start.at
 		case start.back > 0:
 			p.offset = max(ends[id]-start.back, starts[id])

@@ -16,6 +16,7 @@ func newRoot() *cobra.Command {
 The tools speak the Kafka protocol and work against any Kafka. They connect to --bootstrap, which defaults to
 $JOCKO_BOOTSTRAP or 127.0.0.1:9092. Exit codes: 0 done, 1 failed, 2 wrong usage.`
 	for _, construct := range []func() *cobra.Command{
+		newServer,
 		newTopic,
 		newConfig,
 		newCluster,

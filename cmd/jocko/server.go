@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/travisjeffery/jocko/internal/config"
+	"github.com/travisjeffery/jocko/internal/node"
+)
+
+// newServer is the broker itself.
+func newServer() *cobra.Command {
+	var overrides []string
+	cmd := &cobra.Command{
+		Use:   "server [FILE]",
+		Short: "Run a broker",
+		Long: `Runs a broker until it is interrupted. Without a file everything has its default: Kafka on 127.0.0.1:9092, the admin
+endpoint on 127.0.0.1:8080, data in ./jocko-data. FILE is a server.properties as Kafka reads it. A key is also a variable,
+JOCKO_LOG_DIRS for log.dirs, and --override goes over both. All keys are in docs/config.md.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			static := config.Map{}
+			for _, kv := range overrides {
+				key, value, ok := strings.Cut(kv, "=")
+				if !ok {
+					return usagef("--override wants key=value, not %q", kv)
+				}
+				static[key] = value
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return serve(ctx, static, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringArrayVar(&overrides, "override", nil, "set a key, `key=value`; may be repeated")
+	return cmd
+}
+
+// serve runs a broker until ctx ends.
+func serve(ctx context.Context, static config.Map, out, log io.Writer) error {
+	level := new(slog.LevelVar)
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
+	node.TuneRuntime()
+	n, err := node.New(static, node.Env{Logger: logger, Level: level})
+	if err != nil {
+		return err
+	}
+	go func() {
+		select {
+		case <-n.Ready():
+			banner(out, n)
+		case <-ctx.Done():
+		}
+	}()
+	return n.Run(ctx)
+}
+
+// banner says what listens where.
+func banner(out io.Writer, n *node.Node) {
+	fmt.Fprintf(out, "Jocko %s is ready.\n", node.Version)
+	fmt.Fprintf(out, "  Kafka    %s\n", n.Addr())
+	if addr := n.AdminAddr(); addr != "" {
+		fmt.Fprintf(out, "  metrics  http://%s/metrics\n", addr)
+	}
+	fmt.Fprintf(out, "  cluster  %s\n", n.ClusterID())
+}
