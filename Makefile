@@ -1,0 +1,51 @@
+# The commands of everyday work; .ci/run is everything a change must pass.
+
+SEED ?= 1
+GOBIN := $(CURDIR)/bin
+
+.PHONY: build test race fuzz gen rewrite lint interop differential bench bench-full examples ci
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/jocko ./cmd/jocko
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+fuzz:
+	bash .ci/fuzz 60
+
+gen:
+	go generate ./...
+
+# Rewrites the expectations of the text scripts in testdata; review the diff.
+rewrite:
+	go test $$(grep -rl --include='*_test.go' 'flag.Bool("rewrite"' . | grep -v '^./\(interop\|bench\)/' | xargs -r -n1 dirname | sort -u) -rewrite
+
+lint:
+	cd tools && GOBIN=$(GOBIN) go install tool
+	bin/gofumpt -l .
+	go vet ./... && bin/staticcheck ./...
+
+# Other clients and Apache Kafka's tools against a broker of this tree; INTEROP_TARGET=kafka for the
+# same against Apache Kafka.
+interop:
+	cd interop && go test -timeout 20m ./...
+
+# Many more generated requests than the tests send, to both brokers.
+differential:
+	cd interop && go test -timeout 60m -run TestDifferential -differential.requests 200000 -differential.seed $(SEED) .
+
+bench:
+	cd bench && go run . -short
+
+bench-full:
+	cd bench && go run . -only P1,P9,L4 -placement both
+
+examples:
+	cd examples/sarama && go vet ./... && go build ./...
+
+ci:
+	bash .ci/run
