@@ -46,25 +46,30 @@ func (i *Image) yieldFeatures(yield func(Record) bool) bool {
 
 func (i *Image) yieldBrokers(yield func(Record) bool) bool {
 	for br := range i.Brokers() {
-		r := &protocol.RegisterBrokerRecord{
-			BrokerId: int32(br.ID), IncarnationId: br.Incarnation, BrokerEpoch: br.Epoch, Rack: br.Rack, Fenced: br.Fenced,
-			InControlledShutdown: br.InControlledShutdown, LogDirs: br.Dirs,
-		}
-		for _, l := range br.Listeners {
-			r.EndPoints = append(r.EndPoints, protocol.RegisterBrokerRecordBrokerEndpoint{
-				Name: l.Name, Host: l.Host, Port: uint16(l.Port), SecurityProtocol: l.Protocol,
-			})
-		}
-		for _, f := range br.Features {
-			r.Features = append(r.Features, protocol.RegisterBrokerRecordBrokerFeature{
-				Name: f.Name, MinSupportedVersion: f.Min, MaxSupportedVersion: f.Max,
-			})
-		}
-		if !yield(r) {
+		if !yield(br.Record()) {
 			return false
 		}
 	}
 	return true
+}
+
+// Record is the record that registers the broker as it is.
+func (b *Broker) Record() *protocol.RegisterBrokerRecord {
+	r := &protocol.RegisterBrokerRecord{
+		BrokerId: int32(b.ID), IncarnationId: b.Incarnation, BrokerEpoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced,
+		InControlledShutdown: b.InControlledShutdown, LogDirs: b.Dirs,
+	}
+	for _, l := range b.Listeners {
+		r.EndPoints = append(r.EndPoints, protocol.RegisterBrokerRecordBrokerEndpoint{
+			Name: l.Name, Host: l.Host, Port: uint16(l.Port), SecurityProtocol: l.Protocol,
+		})
+	}
+	for _, f := range b.Features {
+		r.Features = append(r.Features, protocol.RegisterBrokerRecordBrokerFeature{
+			Name: f.Name, MinSupportedVersion: f.Min, MaxSupportedVersion: f.Max,
+		})
+	}
+	return r
 }
 
 func (i *Image) yieldTopics(yield func(Record) bool) bool {

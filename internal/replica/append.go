@@ -81,7 +81,9 @@ func (p *Partition) appendFailedLocked(err error) {
 }
 
 // noTransactions refuses a batch of a transaction: none can be open.
-func noTransactions(record.ProducerID, record.ProducerEpoch) error { return protocol.ErrInvalidTxnState }
+func noTransactions(record.ProducerID, record.ProducerEpoch) error {
+	return protocol.ErrInvalidTxnState
+}
 
 // wait is one request's wait for the high watermark.
 type wait struct {
@@ -140,7 +142,7 @@ func (p *Partition) forgetWaitLocked(w *wait) {
 }
 
 // flushed is called by the log after a flush in durable mode.
-func (p *Partition) flushed() {
+func (p *Partition) flushed(record.Offset) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state == leading {
@@ -171,4 +173,3 @@ func (p *Partition) DeleteRecords(offset record.Offset) (record.Offset, error) {
 	p.wakeLocked()
 	return p.log.Start(), nil
 }
-

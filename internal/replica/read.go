@@ -141,7 +141,7 @@ func below(end record.Offset) func(commitlog.TimestampOffset, bool, error) (Offs
 		if err != nil || !ok || at.Offset >= end {
 			return OffsetAt{}, err
 		}
-		return OffsetAt{Found: true, Offset: at.Offset, Timestamp: at.Timestamp, Epoch: at.LeaderEpoch}, nil
+		return OffsetAt{Found: true, Offset: at.Offset, Timestamp: at.Timestamp, Epoch: at.Epoch}, nil
 	}
 }
 

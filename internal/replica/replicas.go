@@ -15,6 +15,7 @@ import (
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/metrics"
 	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
 )
 
 // Replicas is the set of partitions this broker has a replica of. It follows

@@ -111,3 +111,17 @@ func (p *Partition) wakeLocked() {
 	clear(p.waits[len(kept):])
 	p.waits = kept
 }
+
+// WaitingProduces counts the produce requests that wait for the high watermark.
+func (p *Partition) WaitingProduces() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waits)
+}
+
+// Watches counts the fetch sessions and fetches that watch the partition.
+func (p *Partition) Watches() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.watches)
+}

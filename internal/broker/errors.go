@@ -1,0 +1,56 @@
+package broker
+
+import (
+	"errors"
+
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
+)
+
+// refusal is an error code with a sentence for the client.
+type refusal struct {
+	code protocol.Error
+	text string
+}
+
+func (r refusal) Error() string { return r.code.Name() + ": " + r.text }
+func (r refusal) Unwrap() error { return r.code }
+
+// codeAndText is what a response says of one failed item.
+func codeAndText(err error) (int16, *string) {
+	code := protocol.CodeOf(err)
+	text := protocol.Error(code).Message()
+	var r refusal
+	if errors.As(err, &r) {
+		text = r.text
+	}
+	return code, &text
+}
+
+var codeOfKind = map[record.Kind]protocol.Error{
+	record.Corrupt:                protocol.ErrCorruptMessage,
+	record.Incomplete:             protocol.ErrCorruptMessage,
+	record.InvalidRecord:          protocol.ErrInvalidRecord,
+	record.InvalidTimestamp:       protocol.ErrInvalidTimestamp,
+	record.UnsupportedCompression: protocol.ErrUnsupportedCompressionType,
+	record.UnsupportedFormat:      protocol.ErrUnsupportedForMessageFormat,
+	record.TooLarge:               protocol.ErrMessageTooLarge,
+}
+
+// code is the one place where errors become codes. An error without one is
+// ours: it is logged here, once, and answered as UNKNOWN_SERVER_ERROR.
+func (b *Broker) code(err error) int16 {
+	if err == nil {
+		return 0
+	}
+	var code protocol.Error
+	if errors.As(err, &code) {
+		return int16(code)
+	}
+	var invalid *record.Error
+	if errors.As(err, &invalid) {
+		return int16(codeOfKind[invalid.Kind])
+	}
+	b.Logger.Error("a request failed for a reason that has no error code", "error", err)
+	return int16(protocol.ErrUnknownServerError)
+}

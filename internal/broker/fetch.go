@@ -1,0 +1,369 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/travisjeffery/jocko/internal/config"
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
+	"github.com/travisjeffery/jocko/internal/replica"
+	"github.com/travisjeffery/jocko/internal/server"
+)
+
+// Fetch (key 1)
+//
+//   - Reads up to the high watermark, or to the last stable offset with
+//     isolation level read_committed, which also gets the aborted transactions.
+//   - Answers when min.bytes are there, a partition has an error, or max.wait.ms
+//     is over. At least one batch comes whole, however small the limits.
+//   - Inside a session (KIP-227) only partitions that moved are looked at.
+//   - The log is read when it is the request's turn to answer, so that a
+//     response that waited never holds stale file ranges.
+//
+// v7 sessions. v9 leader epochs. v11 rack and preferred replica. v12 flexible,
+// diverging epoch. v13 topic ids. v15 replica state. v16 the leader to go to
+// (KIP-951). v17 replica directory. v18 high watermark of the follower.
+type fetch struct {
+	b          *Broker
+	rq         *Request
+	request    protocol.FetchRequest
+	answer     protocol.FetchResponse
+	session    *fetchSession
+	temporary  bool // the session is this request's own
+	full       bool // every partition is answered, moved or not
+	sessionErr error
+
+	watches    []*replica.Watch
+	candidates []*fetchPartition
+	results    []fetchResult
+	finish     server.Finish // respond, bound once
+}
+
+// fetchResult is what reading one candidate gave.
+type fetchResult struct {
+	replica.ReadResult
+	err error
+}
+
+var fetches sync.Pool
+
+func getFetch() *fetch {
+	if x, ok := fetches.Get().(*fetch); ok {
+		return x
+	}
+	x := new(fetch)
+	x.finish = x.respond
+	return x
+}
+
+const (
+	initialFetchEpoch = 0
+	finalFetchEpoch   = -1
+)
+
+func (b *Broker) fetch(rq *Request) (server.Finish, error) {
+	f := getFetch()
+	f.b, f.rq = b, rq
+	if err := rq.decode(&f.request); err != nil {
+		f.release()
+		return nil, err
+	}
+	f.openSession()
+	return f.finish, nil
+}
+
+// openSession finds or makes the session the request belongs to and enters what
+// the request says into it.
+func (f *fetch) openSession() {
+	id, epoch := f.request.SessionId, f.request.SessionEpoch
+	usesIDs := f.rq.Version() >= 13
+	if epoch == initialFetchEpoch || epoch == finalFetchEpoch {
+		if id != 0 {
+			f.b.sessions.remove(id)
+		}
+		s := newFetchSession(usesIDs)
+		f.session, f.temporary, f.full = s, true, true
+		f.enter(s)
+		if epoch == initialFetchEpoch && s.partitions > 0 && f.b.sessions.add(s, f.rq.Started) {
+			f.temporary, s.epoch = false, 1
+		}
+		return
+	}
+	s := f.b.sessions.use(id, f.rq.Started)
+	if s == nil {
+		f.sessionErr = protocol.ErrFetchSessionIdNotFound
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		f.sessionErr = protocol.ErrFetchSessionIdNotFound
+		return
+	case s.epoch != epoch:
+		f.sessionErr = protocol.ErrInvalidFetchSessionEpoch
+		return
+	case s.usesIDs != usesIDs:
+		f.sessionErr = protocol.ErrFetchSessionTopicIdError
+		return
+	}
+	if s.epoch++; s.epoch < 0 {
+		s.epoch = 1
+	}
+	f.session = s
+	f.enter(s)
+	f.b.sessions.resize(s, s.partitions)
+}
+
+func (f *fetch) enter(s *fetchSession) {
+	for i := range f.request.Topics {
+		t := &f.request.Topics[i]
+		key := f.key(t.Topic, t.TopicId)
+		for j := range t.Partitions {
+			s.put(key, &t.Partitions[j])
+		}
+	}
+	for i := range f.request.ForgottenTopicsData {
+		t := &f.request.ForgottenTopicsData[i]
+		key := f.key(t.Topic, t.TopicId)
+		for _, index := range t.Partitions {
+			s.forget(key, index)
+		}
+	}
+}
+
+func (f *fetch) key(name string, id protocol.UUID) topicKey {
+	if f.rq.Version() >= 13 {
+		return topicKey{id: id}
+	}
+	return topicKey{name: name}
+}
+
+func readParams(fp *protocol.FetchRequestFetchPartition) replica.ReadParams {
+	return replica.ReadParams{
+		Offset:           record.Offset(fp.FetchOffset),
+		MaxBytes:         int(fp.PartitionMaxBytes),
+		CurrentEpoch:     record.LeaderEpoch(fp.CurrentLeaderEpoch),
+		LastFetchedEpoch: record.LeaderEpoch(fp.LastFetchedEpoch),
+	}
+}
+
+// respond looks, waits and looks again until there is an answer.
+func (f *fetch) respond(ctx context.Context, out *protocol.Encoder) server.After {
+	defer f.release()
+	f.answer.Default()
+	f.answer.Responses = f.answer.Responses[:0]
+	if f.sessionErr != nil {
+		f.answer.ErrorCode = protocol.CodeOf(f.sessionErr)
+		f.b.write(f.rq, &f.answer, out)
+		return server.After{}
+	}
+	if !f.temporary {
+		f.answer.SessionId = f.session.id
+	}
+	f.gather(ctx)
+	f.session.mu.Lock()
+	f.build()
+	f.session.mu.Unlock()
+	f.b.write(f.rq, &f.answer, out)
+	return server.After{}
+}
+
+// gather leaves in candidates and results what the response is made of.
+func (f *fetch) gather(ctx context.Context) {
+	s := f.session
+	deadline := f.rq.Started.Add(time.Duration(f.request.MaxWaitMs) * time.Millisecond)
+	var timer *time.Timer
+	for {
+		select {
+		case <-s.watcher.C: // whatever it announced is taken now
+		default:
+		}
+		s.mu.Lock()
+		f.choose()
+		enough := f.read()
+		s.mu.Unlock()
+		left := time.Until(deadline)
+		if enough || left <= 0 || ctx.Err() != nil {
+			break
+		}
+		if timer == nil {
+			timer = time.NewTimer(left)
+			defer timer.Stop()
+		}
+		select {
+		case <-s.watcher.C:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		f.drop()
+	}
+}
+
+// choose adds the partitions that moved to the candidates.
+func (f *fetch) choose() {
+	f.watches = f.session.watcher.Take(f.watches[:0])
+	for _, w := range f.watches {
+		p := w.Tag.(*fetchPartition)
+		if p.topic == nil || p.chosen {
+			continue
+		}
+		p.chosen = true
+		f.candidates = append(f.candidates, p)
+	}
+}
+
+// read reads every candidate within the response's limit and tells whether the
+// response can go.
+func (f *fetch) read() (enough bool) {
+	f.results = grow(f.results, len(f.candidates))
+	budget := int(min(int64(f.request.MaxBytes), config.FetchMaxBytes.In(f.b.config(f.rq))))
+	var total int64
+	enough = f.request.MinBytes <= 0 || len(f.candidates) == 0 && f.session.partitions == 0
+	for i, p := range f.candidates {
+		r := &f.results[i]
+		*r = fetchResult{ReadResult: replica.ReadResult{Records: r.Records[:0]}}
+		params := p.read
+		params.ReadCommitted = f.request.IsolationLevel == 1
+		params.MinOne = total == 0
+		params.MaxBytes = max(min(params.MaxBytes, budget), 0)
+		part, err := f.find(p)
+		if err == nil {
+			r.ReadResult, err = part.Read(r.Records, params)
+		}
+		if err != nil {
+			r.err, enough = err, true
+			continue
+		}
+		if r.Diverging != nil {
+			enough = true
+		}
+		budget -= int(r.Bytes)
+		total += r.Bytes
+	}
+	return enough || total >= int64(f.request.MinBytes)
+}
+
+// find returns the candidate's partition, watching it from now on. A partition
+// that was deleted, or made again under its name, is looked up anew.
+func (f *fetch) find(p *fetchPartition) (*replica.Partition, error) {
+	if f.request.ReplicaId >= 0 || f.request.ReplicaState.ReplicaId >= 0 {
+		return nil, protocol.ErrNotLeaderOrFollower // this broker has no followers
+	}
+	if p.partition != nil && !p.partition.Deleted() {
+		return p.partition, nil
+	}
+	p.unwatch()
+	part, err := f.b.lookupPartition(p.topic.key, p.index)
+	if err != nil {
+		return nil, err
+	}
+	part.Watch(p.watch)
+	p.partition = part
+	return part, nil
+}
+
+// drop releases what read pinned.
+func (f *fetch) drop() {
+	for i := range f.results {
+		unpin(f.results[i].Records)
+		f.results[i].Records = f.results[i].Records[:0]
+	}
+}
+
+func unpin(records protocol.Records) {
+	for i := range records {
+		if p := records[i].Pin; p != nil {
+			p.Unpin()
+		}
+	}
+}
+
+// build makes the response out of the results and marks again what the next
+// fetch of the session must look at: a partition with data or an error is one,
+// for the client may ask for the same again.
+func (f *fetch) build() {
+	for i, p := range f.candidates {
+		r := &f.results[i]
+		p.chosen = false
+		if p.topic == nil { // forgotten by another request meanwhile
+			unpin(r.Records)
+			continue
+		}
+		hw, start := int64(r.HighWatermark), int64(r.LogStart)
+		moved := r.err != nil || r.Bytes > 0 || r.Diverging != nil || hw != p.sentHW || start != p.sentLogStart
+		if moved || f.full {
+			f.add(p, r)
+			p.sentHW, p.sentLogStart = hw, start
+		}
+		if r.err != nil || r.Bytes > 0 || r.Diverging != nil || int64(p.read.Offset) < hw {
+			p.watch.Mark()
+		}
+	}
+	for _, p := range f.candidates {
+		if p.topic != nil {
+			p.topic.slot = 0
+		}
+	}
+}
+
+func (f *fetch) add(p *fetchPartition, r *fetchResult) {
+	t := p.topic
+	if t.slot == 0 {
+		f.answer.Responses = grow(f.answer.Responses, len(f.answer.Responses)+1)
+		t.slot = len(f.answer.Responses)
+		topic := &f.answer.Responses[t.slot-1]
+		topic.Topic, topic.TopicId = t.key.name, t.key.id
+		topic.Partitions = topic.Partitions[:0]
+	}
+	topic := &f.answer.Responses[t.slot-1]
+	topic.Partitions = grow(topic.Partitions, len(topic.Partitions)+1)
+	out := &topic.Partitions[len(topic.Partitions)-1]
+	out.Default()
+	out.PartitionIndex, out.PreferredReadReplica = p.index, -1
+	out.Records = r.Records
+	if r.err != nil {
+		f.addError(p, out, r)
+		return
+	}
+	p.partition.Traffic.BytesOut.Add(int(r.Bytes))
+	out.HighWatermark, out.LastStableOffset, out.LogStartOffset = int64(r.HighWatermark), int64(r.LastStable), int64(r.LogStart)
+	if r.Diverging != nil {
+		out.DivergingEpoch.Epoch, out.DivergingEpoch.EndOffset = int32(r.Diverging.Epoch), int64(r.Diverging.End)
+	}
+	if f.request.IsolationLevel != 1 {
+		out.AbortedTransactions = nil
+		return
+	}
+	out.AbortedTransactions = make([]protocol.FetchResponseAbortedTransaction, 0, len(r.Aborted))
+	for _, a := range r.Aborted {
+		out.AbortedTransactions = append(out.AbortedTransactions, protocol.FetchResponseAbortedTransaction{
+			ProducerId: int64(a.ProducerID), FirstOffset: int64(a.FirstOffset),
+		})
+	}
+}
+
+func (f *fetch) addError(p *fetchPartition, out *protocol.FetchResponsePartitionData, r *fetchResult) {
+	out.ErrorCode = f.b.code(r.err)
+	out.HighWatermark, out.LastStableOffset, out.LogStartOffset = -1, -1, -1
+	out.Records = nil
+	moved := errors.Is(r.err, protocol.ErrNotLeaderOrFollower) || errors.Is(r.err, protocol.ErrFencedLeaderEpoch)
+	if moved && p.partition != nil && f.rq.Version() >= 12 {
+		id, epoch := p.partition.Leader()
+		out.CurrentLeader.LeaderId, out.CurrentLeader.LeaderEpoch = int32(id), int32(epoch)
+	}
+}
+
+func (f *fetch) release() {
+	if f.temporary {
+		f.session.close()
+	}
+	clear(f.candidates)
+	clear(f.watches)
+	f.candidates, f.watches = f.candidates[:0], f.watches[:0]
+	f.rq, f.session, f.sessionErr, f.temporary, f.full = nil, nil, nil, false, false
+	fetches.Put(f)
+}
