@@ -40,13 +40,13 @@ type claim struct {
 
 func (b *budget) init(limit int64, used *atomic.Int64) { b.limit, b.used = limit, used }
 
-// take claims n more bytes, waiting for them if it must.
-func (c *claim) take(ctx context.Context, b *budget, n int64) error {
-	if b.waiting.Load() == 0 && b.fit(n) {
-		c.n += n
-		return nil
+// take claims n more bytes if they fit and nobody waits.
+func (c *claim) take(b *budget, n int64) bool {
+	if b.waiting.Load() > 0 || !b.fit(n) {
+		return false
 	}
-	return c.wait(ctx, b, n)
+	c.n += n
+	return true
 }
 
 // fit adds n to what is used if the limit allows it. With nothing in use any request does: one above the limit would
@@ -63,6 +63,7 @@ func (b *budget) fit(n int64) bool {
 	}
 }
 
+// wait claims n more bytes when its turn comes.
 func (c *claim) wait(ctx context.Context, b *budget, n int64) error {
 	w := &waiter{claim: c, n: n, ready: make(chan struct{})}
 	b.mu.Lock()

@@ -145,8 +145,7 @@ func (in *input) grow(f *protocol.Frame, n, size int) (*protocol.Frame, error) {
 	if f != nil {
 		held = len(f.Bytes())
 	}
-	in.c.reads.end() // while the budget makes it wait, the client isn't slow
-	err := in.claim.take(in.c.ctx, &in.c.srv.budget, int64(next-held))
+	err := in.take(int64(next - held))
 	if err == nil {
 		grown := protocol.GetFrame(next)
 		if f != nil {
@@ -159,6 +158,18 @@ func (in *input) grow(f *protocol.Frame, n, size int) (*protocol.Frame, error) {
 		f.Release()
 	}
 	return nil, err
+}
+
+// take claims n more bytes of the budget. While it waits for them the client isn't slow.
+func (in *input) take(n int64) error {
+	budget, clock := &in.c.srv.budget, &in.c.srv.clock
+	if in.claim.take(budget, n) {
+		return nil
+	}
+	begun, since := in.c.reads.suspend(), clock.now()
+	err := in.claim.wait(in.c.ctx, budget, n)
+	in.c.reads.resume(begun, since, clock.now())
+	return err
 }
 
 // fill reads more into scratch, and waits for it.

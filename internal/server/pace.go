@@ -54,6 +54,16 @@ func (p *pace) end() {
 	}
 }
 
+// suspend stops the watch for a wait that is ours; resume goes on with it as if that hadn't taken any time.
+func (p *pace) suspend() (begun int64) { return p.begun.Swap(0) }
+
+func (p *pace) resume(begun, since, now int64) {
+	if begun != 0 {
+		p.moved.Store(now)
+		p.begun.Store(begun + now - since)
+	}
+}
+
 // tooSlow reports whether the other side kept us waiting: nothing moved for the timeout, or after the timeout less than
 // MinRate did.
 func (p *pace) tooSlow(now int64, timeout time.Duration) bool {

@@ -12,7 +12,7 @@ import (
 const (
 	// sendfileMin is the file range from which sendfile costs less than reading it and sending it with its neighbours;
 	// BenchmarkFileRange measures it.
-	sendfileMin = 32 << 10
+	sendfileMin = 64 << 10
 
 	// sendfileStep bounds one call, so that progress shows and others get their turn at the disk.
 	sendfileStep = 1 << 20

@@ -203,3 +203,11 @@ func (w *watched) Close() error {
 func logTo(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
+
+// putRecords encodes a response that ends with the ranges.
+func putRecords(out *protocol.Encoder, ranges ...protocol.Range) {
+	rsp := protocol.FetchResponse{Responses: []protocol.FetchResponseFetchableTopicResponse{{
+		Partitions: []protocol.FetchResponsePartitionData{{Records: ranges}},
+	}}}
+	rsp.Encode(out, 4)
+}
