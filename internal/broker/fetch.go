@@ -34,6 +34,7 @@ type fetch struct {
 	session    *fetchSession
 	temporary  bool // the session is this request's own
 	full       bool // every partition is answered, moved or not
+	looked     bool // the results are those of the look that Start took
 	sessionErr error
 
 	watches    []*replica.Watch
@@ -72,7 +73,21 @@ func (b *Broker) fetch(rq *Request) (server.Finish, error) {
 		return nil, err
 	}
 	f.openSession()
+	if rq.Conn.Idle() && f.ready() {
+		rq.Conn.NoWait()
+	}
 	return f.finish, nil
+}
+
+// ready takes the first look at once, where it is the request's turn to answer
+// anyway, and tells whether it was enough.
+func (f *fetch) ready() bool {
+	if f.sessionErr == nil {
+		if f.looked = f.look(); !f.looked {
+			f.drop()
+		}
+	}
+	return f.looked || f.sessionErr != nil
 }
 
 // openSession finds or makes the session the request belongs to and enters what
@@ -174,33 +189,38 @@ func (f *fetch) respond(ctx context.Context, out *protocol.Encoder) server.After
 
 // gather leaves in candidates and results what the response is made of.
 func (f *fetch) gather(ctx context.Context) {
-	s := f.session
 	deadline := f.rq.Started.Add(time.Duration(f.request.MaxWaitMs) * time.Millisecond)
 	var timer *time.Timer
-	for {
-		select {
-		case <-s.watcher.C: // whatever it announced is taken now
-		default:
-		}
-		s.mu.Lock()
-		f.choose()
-		enough := f.read()
-		s.mu.Unlock()
+	for !f.looked && !f.look() {
 		left := time.Until(deadline)
-		if enough || left <= 0 || ctx.Err() != nil {
-			break
+		if left <= 0 || ctx.Err() != nil {
+			return
 		}
 		if timer == nil {
 			timer = time.NewTimer(left)
 			defer timer.Stop()
 		}
+		f.drop() // nothing stays pinned over a wait
 		select {
-		case <-s.watcher.C:
+		case <-f.session.watcher.C:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
-		f.drop()
 	}
+}
+
+// look reads everything that may have something and tells whether that is
+// enough to answer with.
+func (f *fetch) look() bool {
+	s := f.session
+	select {
+	case <-s.watcher.C: // whatever it announced is taken now
+	default:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.choose()
+	return f.read()
 }
 
 // choose adds the partitions that moved to the candidates.
@@ -364,6 +384,6 @@ func (f *fetch) release() {
 	clear(f.candidates)
 	clear(f.watches)
 	f.candidates, f.watches = f.candidates[:0], f.watches[:0]
-	f.rq, f.session, f.sessionErr, f.temporary, f.full = nil, nil, nil, false, false
+	f.rq, f.session, f.sessionErr, f.temporary, f.full, f.looked = nil, nil, nil, false, false, false
 	fetches.Put(f)
 }

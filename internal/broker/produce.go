@@ -66,6 +66,9 @@ func (b *Broker) produce(rq *Request) (server.Finish, error) {
 	for i := range topics {
 		p.topic(&topics[i], &p.answer.Responses[i], now)
 	}
+	if len(p.pending) == 0 {
+		rq.Conn.NoWait()
+	}
 	return p.finish, nil
 }
 
@@ -106,7 +109,7 @@ func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *pr
 		return err
 	}
 	answer.BaseOffset, answer.LogAppendTimeMs, answer.LogStartOffset = int64(a.First), a.AppendTime, int64(a.LogStart)
-	if p.request.Acks == -1 {
+	if p.request.Acks == -1 && !a.Committed {
 		p.pending = append(p.pending, pendingAppend{part, a, answer})
 	}
 	return nil

@@ -79,6 +79,7 @@ func (b *Broker) Start(c *server.Conn, f *protocol.Frame) (server.Finish, error)
 	if err != nil {
 		return nil, err
 	}
+	c.NoWait()
 	return b.respond(rq, m), nil
 }
 

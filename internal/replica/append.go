@@ -20,6 +20,8 @@ type Appended struct {
 	// Duplicate: the producer sent the batch before; the offsets are those it
 	// got then and nothing was written.
 	Duplicate bool
+	// Committed: the high watermark has passed the records already.
+	Committed bool
 
 	epoch record.LeaderEpoch
 }
@@ -58,11 +60,12 @@ func (p *Partition) Append(records []byte, frame *protocol.Frame, version int16,
 		return Appended{}, err
 	}
 	out := Appended{First: a.First, Last: a.Last, LogStart: a.LogStart, AppendTime: v.AppendTime, Duplicate: a.Duplicate, epoch: p.leaderEpoch}
-	if a.Duplicate {
-		return out, nil
+	if !a.Duplicate {
+		p.replicas.ring.push(&p.tail, a.First, a.Last, v.Bytes, frame)
+		p.advanceLocked()
+		p.Traffic.MessagesIn.Add(v.Records)
 	}
-	p.replicas.ring.push(&p.tail, a.First, a.Last, v.Bytes, frame)
-	p.advanceLocked()
+	out.Committed = p.highWatermark > a.Last
 	return out, nil
 }
 

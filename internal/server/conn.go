@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"os"
@@ -92,6 +91,9 @@ func (c *Conn) Context() context.Context { return c.ctx }
 // it then runs right after Start on the same goroutine.
 func (c *Conn) NoWait() { c.noWait = true }
 
+// Idle, called in Start, tells that all earlier requests of this connection were answered.
+func (c *Conn) Idle() bool { return c.pending.Load() == 1 }
+
 // WaitIdle, called in Start, blocks until all earlier requests of this connection were answered. It fails when the
 // connection or the context ends.
 func (c *Conn) WaitIdle(ctx context.Context) error {
@@ -123,6 +125,7 @@ func (c *Conn) Charge(n int) error {
 // serve reads and starts requests until the connection ends, then waits until each was finished.
 func (c *Conn) serve() {
 	why, err := c.read()
+	c.reads.end()
 	c.stop(why, err)
 	c.in.drop()
 	c.in.claim.release(&c.srv.budget)
@@ -146,11 +149,11 @@ func (c *Conn) stop(why metrics.Close, err error) {
 func (c *Conn) read() (metrics.Close, error) {
 	for {
 		if err := c.waitToRead(); err != nil {
-			return c.whyReadEnded(err), err
+			return whyReadEnded(err), err
 		}
 		f, err := c.in.next()
 		if err != nil {
-			return c.whyReadEnded(err), err
+			return whyReadEnded(err), err
 		}
 		c.pending.Add(1)
 		c.active.Store(c.srv.clock.now())
@@ -205,16 +208,12 @@ func (c *Conn) waitPause() error {
 	}
 }
 
-func (c *Conn) whyReadEnded(err error) metrics.Close {
+func whyReadEnded(err error) metrics.Close {
 	switch {
-	case errors.Is(err, errDraining):
-		return metrics.ClosedShutdown
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.srv.draining.Load():
+	case errors.Is(err, errDraining), errors.Is(err, os.ErrDeadlineExceeded): // stopReading
 		return metrics.ClosedShutdown
 	case errors.As(err, new(frameError)):
 		return metrics.ClosedBadFrame
-	case errors.Is(err, io.EOF):
-		return metrics.ClosedByPeer
 	}
 	return metrics.ClosedByPeer
 }
