@@ -55,3 +55,86 @@ func BenchmarkValidatePlain(bm *testing.B) {
 		}
 	}
 }
+
+// textBatch is a batch of n records of about size bytes that look like lines of a log.
+func textBatch(c Codec, n, size int) Batch {
+	r := newRand(5)
+	b := NewBuilder(c, 0)
+	for i := range n {
+		var v []byte
+		for len(v) < size {
+			v = fmt.Appendf(v, `{"time":%d,"level":"info","user":%d,"path":"/api/v1/orders/%d","status":200,"ms":%d}`,
+				testNow+int64(i), r.IntN(10000), r.IntN(1e6), r.IntN(500))
+		}
+		b.Append(testNow+int64(i), fmt.Appendf(nil, "user-%d", r.IntN(10000)), v)
+	}
+	return b.Build()
+}
+
+// BenchmarkValidateCompressed counts decompressed bytes.
+func BenchmarkValidateCompressed(bm *testing.B) {
+	for _, c := range codecs[1:] {
+		for _, size := range []int{100, 1024} {
+			n := 128 << 10 / size
+			plain := len(textBatch(None, n, size))
+			b := textBatch(c, n, size)
+			bm.Run(fmt.Sprintf("%s/value=%d", c, size), func(bm *testing.B) {
+				rules := testRules()
+				bm.SetBytes(int64(plain))
+				bm.ReportAllocs()
+				for bm.Loop() {
+					if _, err := Validate(b, rules); err != nil {
+						bm.Fatal(err)
+					}
+				}
+				bm.ReportMetric(float64(plain)/float64(len(b)), "ratio")
+			})
+		}
+	}
+}
+
+func BenchmarkRecompress(bm *testing.B) {
+	plain := textBatch(None, 128, 1024)
+	for _, c := range codecs[1:] {
+		bm.Run("none to "+c.String(), func(bm *testing.B) {
+			rules := testRules()
+			rules.Codec = c
+			bm.SetBytes(int64(len(plain)))
+			bm.ReportAllocs()
+			for bm.Loop() {
+				if _, err := Validate(plain, rules); err != nil {
+					bm.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkBuild(bm *testing.B) {
+	b := NewBuilder(None, 0)
+	key, value := []byte("some key"), make([]byte, 100)
+	bm.ReportAllocs()
+	for bm.Loop() {
+		b.Reset()
+		for i := range 10 {
+			b.Append(testNow+int64(i), key, value)
+		}
+		_ = b.Build()
+	}
+}
+
+func BenchmarkRead(bm *testing.B) {
+	for _, c := range []Codec{None, LZ4} {
+		b := textBatch(c, 1280, 100)
+		bm.Run(c.String(), func(bm *testing.B) {
+			bm.ReportAllocs()
+			for bm.Loop() {
+				r := Read(b, NoLimits)
+				for r.Next() {
+				}
+				r.Close()
+			}
+			bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(bm.N)/1280, "ns/record")
+		})
+	}
+}

@@ -1,8 +1,6 @@
 package record
 
-import (
-	"math"
-)
+import "math"
 
 // Builder makes a batch of records. Its zero value isn't usable; NewBuilder makes one, which can be used again after Reset.
 type Builder struct {
@@ -148,8 +146,14 @@ func (b *Builder) Build() Batch {
 	return compress(h, b.codec, b.level)
 }
 
-// compress copies a plain batch with its records in another codec, and completes its length, attributes and CRC.
+// compress copies a plain batch with its records in a codec, and completes its length, attributes and CRC.
 func compress(h Batch, c Codec, level int) Batch {
+	if c == None {
+		b := append(make(Batch, 0, len(h)), h...)
+		b.put32(posLength, int32(len(b)-LengthOverhead))
+		b.seal()
+		return b
+	}
 	out := newSink(h, 0)
 	defer out.release()
 	enc := newEncoder(c, level, out)

@@ -22,10 +22,9 @@ type Rules struct {
 	MaxBatchBytes int
 	// Compacted: every record needs a key.
 	Compacted bool
-	// AllowControl admits control batches and, as they go together, batches whose claims about records differ from a client's:
-	// for the broker's own coordinators.
+	// AllowControl is for the broker's own coordinators: control batches are admitted, and the producer fields are taken as they are.
 	AllowControl bool
-	// AllowZstd is false for Produce requests before version 7, which older consumers' brokers couldn't read.
+	// AllowZstd is false for Produce requests before version 7 (KIP-110).
 	AllowZstd bool
 	// HeaderOnly trusts the records of a batch whose header and CRC are right. They are read all the same where they must
 	// be recompressed or need keys.
