@@ -240,10 +240,35 @@ func cpu() float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
+// A request and its response allocate nothing on the reader's path, and next to nothing on the writer's.
+func TestAllocationsPerRequest(t *testing.T) {
+	if raceEnabled {
+		t.Skip("pools forget on purpose under the race detector")
+	}
+	for _, tc := range []struct {
+		now  bool
+		want float64
+	}{{true, 0}, {false, 1}} {
+		s := run(t, server.Options{Handler: ack(tc.now)})
+		nc, rq, rsp := s.dial(t), framed(request(1, 1200)), make([]byte, 20)
+		got := testing.AllocsPerRun(1000, func() {
+			if _, err := nc.Write(rq); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(nc, rsp); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got > tc.want {
+			t.Errorf("nowait=%v: %v allocations a request, want %v", tc.now, got, tc.want)
+		}
+	}
+}
+
 // An idle connection costs little: what it needed for its requests is given back.
 func TestIdleConnectionMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("opens 2,000 connections")
+	if testing.Short() || raceEnabled {
+		t.Skip("opens 2,000 connections, and the race detector has memory of its own")
 	}
 	const conns = 2000
 	s := run(t, server.Options{Handler: handler(echoLater)})

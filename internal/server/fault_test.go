@@ -76,6 +76,24 @@ func TestSlowRequests(t *testing.T) {
 	}
 }
 
+// While requests wait for memory, one that holds some and sends nothing is closed soon.
+func TestSlowRequestsUnderPressure(t *testing.T) {
+	limits := server.Limits{MaxInFlightBytes: 100_000}
+	inBubble(t, server.Options{Limits: limits}, func(t *testing.T, s *fixture, dial func() net.Conn) {
+		slow, healthy := dial(), dial()
+		send(t, slow, framed(request(1, 90_000))[:20_000])
+		synctest.Wait()
+		begin := time.Now()
+		want := request(2, 95_000)
+		go healthy.Write(framed(want))
+		expect(t, healthy, want)
+		if took := time.Since(begin); took > 7*time.Second {
+			t.Errorf("a request waited %v for a slow one", took)
+		}
+		expectEnd(t, slow)
+	})
+}
+
 // A connection without requests ends after connections.max.idle.ms; one whose request waits doesn't.
 func TestIdleConnections(t *testing.T) {
 	opt := server.Options{Limits: server.Limits{IdleTimeout: time.Minute}, Handler: handler(
@@ -374,8 +392,9 @@ func TestStalledReaders(t *testing.T) {
 		{"bytes", protocol.Range{Bytes: make([]byte, 32<<20)}},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
 			p := &pinned{ranges: func() []protocol.Range { return []protocol.Range{kind.r} }}
-			limits := server.Limits{StallTimeout: 300 * time.Millisecond}
+			limits := server.Limits{StallTimeout: 2 * time.Second}
 			conns := make(chan *server.Conn, 10)
 			s := run(t, server.Options{Limits: limits, Handler: handler(func(c *server.Conn, f *protocol.Frame) (server.Finish, error) {
 				if c.State == nil && f.Bytes()[0] == 1 {

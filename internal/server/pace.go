@@ -120,11 +120,18 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
+// pressedTimeout is the read timeout while requests wait for memory that slow ones hold.
+const pressedTimeout = 5 * time.Second
+
 // overdue reports whether a connection has used up one of its times.
 func (c *Conn) overdue(now int64) (metrics.Close, bool) {
 	l := &c.srv.limits
+	readTimeout := l.ReadTimeout
+	if c.srv.budget.waiting.Load() > 0 {
+		readTimeout = min(readTimeout, pressedTimeout)
+	}
 	switch {
-	case c.reads.tooSlow(now, l.ReadTimeout):
+	case c.reads.tooSlow(now, readTimeout):
 		return metrics.ClosedSlow, true
 	case c.writes.tooSlow(now, l.StallTimeout):
 		return metrics.ClosedStalled, true
