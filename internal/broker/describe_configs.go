@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/travisjeffery/jocko/internal/config"
+	"github.com/travisjeffery/jocko/internal/controller"
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
@@ -121,12 +122,8 @@ func describeEntry(e *config.Entry, synonyms, docs bool) protocol.DescribeConfig
 // everything.
 func (b *Broker) loggerEntries(own map[string]string) []config.Entry {
 	level, source := b.LogLevel(), config.SourceDefault
-	if _, set := own[RootLogger]; set {
+	if _, set := own[controller.RootLogger]; set {
 		source = config.SourceBrokerLogger
 	}
-	return []config.Entry{{Name: RootLogger, Value: &level, Source: source}}
+	return []config.Entry{{Name: controller.RootLogger, Value: &level, Source: source}}
 }
-
-// RootLogger is the name of the one logger there is, which is Kafka's name for
-// the one all others follow.
-const RootLogger = "root"

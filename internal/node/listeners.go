@@ -1,16 +1,13 @@
 package node
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"strconv"
 
-	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/metadata"
-	"github.com/travisjeffery/jocko/internal/metrics"
 	"github.com/travisjeffery/jocko/internal/server"
 )
 
@@ -51,9 +48,3 @@ func (n *Node) advertised() ([]metadata.Listener, error) {
 	}
 	return out, nil
 }
-
-func (n *Node) logLevel() string            { return fmt.Sprint(n.env.Level.Level()) }
-func (n *Node) setLogLevel(*metadata.Image) {}
-
-var _ commitlog.TP
-var _ metrics.Log
