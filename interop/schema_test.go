@@ -38,7 +38,7 @@ type definitionField struct {
 	Nullable string            `json:"nullableVersions"`
 	Tagged   string            `json:"taggedVersions"`
 	Tag      *int              `json:"tag"`
-	Default  json.RawMessage   `json:"default"` // null is a default too
+	Default  json.RawMessage   `json:"default"`
 	Fields   []definitionField `json:"fields"`
 }
 
@@ -245,7 +245,13 @@ func theirFacts(d definitionField, within schema.Versions) facts {
 	if d.Tag != nil && !out.tagged.Empty() {
 		out.tag = *d.Tag
 	}
-	out.fallback = fallback(d.Type, strings.Trim(string(d.Default), `"`), d.Default != nil)
+	// The string "null" is a default. A bare null is none: Kafka's generator makes an empty value of it.
+	given := len(d.Default) > 0 && string(d.Default) != "null"
+	text := ""
+	if given {
+		text = strings.Trim(string(d.Default), `"`)
+	}
+	out.fallback = fallback(d.Type, text, given)
 	return out
 }
 
