@@ -74,15 +74,6 @@ func BenchmarkReceive(b *testing.B) {
 	}
 }
 
-// hidden is a file without a descriptor, as one in memory: it is read and copied.
-type hidden struct{ *os.File }
-
-func (hidden) Fd() (uintptr, bool) { return 0, false }
-
-type shown struct{ *os.File }
-
-func (f shown) Fd() (uintptr, bool) { return f.File.Fd(), true }
-
 // BenchmarkFileRange compares sendfile with pread and a write, by size of the range; ranges below sendfileMin are read in
 // both. The client is a process of its own, so the CPU time for a GB is the sender's alone.
 func BenchmarkFileRange(b *testing.B) {

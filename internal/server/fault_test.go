@@ -180,6 +180,15 @@ func (p *pinned) check(t *testing.T) {
 	}
 }
 
+// hidden is a file without a descriptor, as one in memory: it is read and copied.
+type hidden struct{ *os.File }
+
+func (hidden) Fd() (uintptr, bool) { return 0, false }
+
+type shown struct{ *os.File }
+
+func (f shown) Fd() (uintptr, bool) { return f.File.Fd(), true }
+
 // segment is a file of n known bytes.
 func segment(t testing.TB, n int) *os.File {
 	t.Helper()
