@@ -102,11 +102,27 @@ func (d *clusterDescription) addVersions(ctx context.Context, adm adminClient) e
 	if err != nil {
 		return err
 	}
-	d.Protocol = strings.TrimPrefix(kversion.FromApiVersionsResponse(resp).VersionGuess(), "v")
+	d.Protocol = protocolRelease(resp)
 	for _, f := range resp.FinalizedFeatures {
 		d.Features[f.Name] = f.MaxVersionLevel
 	}
 	return nil
+}
+
+// protocolRelease guesses the Kafka release from the versions of the APIs that the broker has, whichever those are.
+func protocolRelease(resp *kmsg.ApiVersionsResponse) string {
+	served := map[int16]bool{}
+	for _, k := range resp.ApiKeys {
+		served[k.ApiKey] = true
+	}
+	var missing []int16
+	for key := range int16(kmsg.MaxKey + 1) {
+		if !served[key] {
+			missing = append(missing, key)
+		}
+	}
+	guess := kversion.FromApiVersionsResponse(resp).VersionGuess(kversion.SkipKeys(missing...))
+	return strings.ReplaceAll(guess, "v", "")
 }
 
 // describeQuorum returns nil when the cluster doesn't answer: it may be old, or the caller may not be allowed to ask.

@@ -160,6 +160,9 @@ func hintFor(err error) string {
 	if errors.As(err, &code) {
 		return hints[code]
 	}
+	if strings.Contains(err.Error(), "broker is too old") { // kgo has no name for it
+		return "This cluster doesn't offer that request."
+	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return "The cluster names that address for one of its brokers: check its advertised.listeners."

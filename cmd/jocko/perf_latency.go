@@ -76,7 +76,7 @@ func measureLatency(cmd *cobra.Command, load *perfLoad, topic string, opts []kgo
 		return err
 	}
 	a := &arrivals{run: rand.Uint64(), epoch: time.Now(), changed: make(chan struct{}, 1)}
-	reading, stopReading := context.WithCancel(ctx)
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx)) // what was sent is still read back
 	defer stopReading()
 	failed := make(chan error, 1)
 	go func() { failed <- a.read(reading, f) }()
@@ -85,7 +85,7 @@ func measureLatency(cmd *cobra.Command, load *perfLoad, topic string, opts []kgo
 	run := &loadRun{load: load, client: client, value: func(i int64, due time.Time) []byte { return a.stamp(pool.at(i), due) }}
 	stop := showProgress(cmd.ErrOrStderr(), a.progress)
 	took := run.run(ctx)
-	err = a.await(ctx, run.acked, failed)
+	err = a.await(run.acked, failed)
 	stop()
 	stopReading()
 	a.mu.Lock()
@@ -150,7 +150,7 @@ func (a *arrivals) read(ctx context.Context, f *fetcher) error {
 }
 
 // await waits until count records have arrived.
-func (a *arrivals) await(ctx context.Context, count int64, failed <-chan error) error {
+func (a *arrivals) await(count int64, failed <-chan error) error {
 	patience := time.NewTimer(arrivalPatience)
 	defer patience.Stop()
 	for {
@@ -164,8 +164,6 @@ func (a *arrivals) await(ctx context.Context, count int64, failed <-chan error) 
 		case <-a.changed:
 		case err := <-failed:
 			return err
-		case <-ctx.Done():
-			return nil
 		case <-patience.C:
 			return fmt.Errorf("%s acknowledged but not read back within %v", plural(count-have, "record"), arrivalPatience)
 		}

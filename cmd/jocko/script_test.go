@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/travisjeffery/jocko/jockotest"
 )
 
 // bootstrapTestEnv names the cluster that the scripts in testdata/broker run against, any Kafka. Without it they run
@@ -25,12 +27,18 @@ func TestScript(t *testing.T) {
 	}})
 }
 
+// testCluster returns the address of the cluster to test with.
+func testCluster(t *testing.T) string {
+	t.Helper()
+	if addr := os.Getenv(bootstrapTestEnv); addr != "" {
+		return addr
+	}
+	return jockotest.Start(t).Addr()
+}
+
 // TestBroker runs the scripts that talk to a cluster. Each uses topics whose names begin with $T.
 func TestBroker(t *testing.T) {
-	addr := os.Getenv(bootstrapTestEnv)
-	if addr == "" {
-		t.Skip("set " + bootstrapTestEnv)
-	}
+	addr := testCluster(t)
 	testscript.Run(t, testscript.Params{Dir: "testdata/broker", Setup: func(e *testscript.Env) error {
 		e.Setenv(bootstrapEnv, addr)
 		e.Setenv("T", "cli-"+strings.ToLower(rand.Text()[:8]))

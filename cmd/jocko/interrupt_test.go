@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// startCommand runs a command line in this process until its context is cancelled, as an interrupt does.
+func startCommand(t *testing.T, in io.Reader, out io.Writer, args ...string) (interrupt func(), wait func() (stderr string, err error)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	root := newRoot()
+	var stderr bytes.Buffer
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(&stderr)
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	return cancel, func() (string, error) {
+		err := <-done
+		return stderr.String(), err
+	}
+}
+
+// TestInterrupt interrupts a producer whose input goes on, and a consumer that follows: what was read is sent, what was
+// sent is printed, and both say so in the end.
+func TestInterrupt(t *testing.T) {
+	t.Setenv(bootstrapEnv, testCluster(t))
+	topic := "cli-" + strings.ToLower(rand.Text()[:8])
+	_, wait := startCommand(t, nil, io.Discard, "topic", "create", topic)
+	if stderr, err := wait(); err != nil {
+		t.Fatal(err, stderr)
+	}
+
+	input, feed := io.Pipe()
+	defer feed.Close()
+	interruptProducer, waitProducer := startCommand(t, input, io.Discard, "produce", topic)
+	printed, out := io.Pipe()
+	interruptConsumer, waitConsumer := startCommand(t, nil, out, "consume", topic)
+
+	if _, err := io.WriteString(feed, "one\ntwo\nthr"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(printed)
+	for _, want := range []string{"one", "two"} {
+		if !lines.Scan() || lines.Text() != want {
+			t.Fatalf("read %q, %v; want %q", lines.Text(), lines.Err(), want)
+		}
+	}
+	interruptProducer()
+	if stderr, err := waitProducer(); !errors.Is(err, context.Canceled) || !strings.HasPrefix(stderr, "sent 2 records, 6 B, to "+topic) {
+		t.Errorf("the producer ended with %v and said %q", err, stderr)
+	}
+	interruptConsumer()
+	if stderr, err := waitConsumer(); err != nil || stderr != "" {
+		t.Errorf("the consumer ended with %v and said %q", err, stderr)
+	}
+	_, wait = startCommand(t, nil, io.Discard, "topic", "delete", topic)
+	if stderr, err := wait(); err != nil {
+		t.Error(err, stderr)
+	}
+}
