@@ -35,6 +35,7 @@ var codeOfKind = map[record.Kind]protocol.Error{
 	record.UnsupportedCompression: protocol.ErrUnsupportedCompressionType,
 	record.UnsupportedFormat:      protocol.ErrUnsupportedForMessageFormat,
 	record.TooLarge:               protocol.ErrMessageTooLarge,
+	record.Undecodable:            protocol.ErrUnknownServerError, // what Kafka answers to compressed data that isn't
 }
 
 // code is the one place where errors become codes. An error without one is
@@ -49,7 +50,11 @@ func (b *Broker) code(err error) int16 {
 	}
 	var invalid *record.Error
 	if errors.As(err, &invalid) {
-		return int16(codeOfKind[invalid.Kind])
+		code, known := codeOfKind[invalid.Kind]
+		if !known {
+			panic("BUG: no error code for " + invalid.Kind.String())
+		}
+		return int16(code)
 	}
 	b.Logger.Error("a request failed for a reason that has no error code", "error", err)
 	return int16(protocol.ErrUnknownServerError)
