@@ -134,7 +134,7 @@ func (d *Dirs) open() error {
 var errForeign = errors.New("log directory belongs to another cluster or node")
 
 func (d *Dirs) openDir(dir *logDir) (err error) {
-	if err := d.env.fs.MkdirAll(dir.path); err != nil {
+	if err := makeDir(d.env.fs, dir.path); err != nil {
 		return err
 	}
 	if dir.lock, err = d.env.fs.Lock(filepath.Join(dir.path, lockFile)); err != nil {
@@ -147,6 +147,22 @@ func (d *Dirs) openDir(dir *logDir) (err error) {
 		return err
 	}
 	return d.loadDir(dir)
+}
+
+// makeDir makes a directory, with its missing parents, so that it is there after a crash.
+func makeDir(fsys vfs.FS, path string) error {
+	path = filepath.Clean(path)
+	parent := filepath.Dir(path)
+	if _, err := fsys.Stat(path); err == nil || parent == path {
+		return nil // what it is, its use will show
+	}
+	if err := makeDir(fsys, parent); err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(path); err != nil {
+		return err
+	}
+	return fsys.SyncDir(parent)
 }
 
 func (d *Dirs) openMeta(dir *logDir) error {

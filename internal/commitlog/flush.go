@@ -37,6 +37,10 @@ func (l *Log) flushDataLocked() (after func(), err error) {
 	end, folder := l.End(), l.folder
 	from := max(l.floorLocked(l.FlushedOffset()), 0)
 	segments := l.segments[from:]
+	if len(segments) > 1 { // a sealed segment is made whole before anything behind it counts as flushed
+		l.mu.Unlock()
+		return l.flushAllLocked(false)
+	}
 	names := l.takeNamesLocked()
 	err = l.checkLocked()
 	l.mu.Unlock()

@@ -164,12 +164,15 @@ func (l *Log) open(p openPoints) (err error) {
 		return err
 	}
 	l.setBounds(p)
+	if err := l.completeEpochs(); err != nil {
+		return err
+	}
 	if scanned {
 		p.clean = false
 	}
 	limit := l.End()
 	if !p.clean {
-		limit = min(limit, p.recovery)
+		limit = min(limit, max(p.recovery, l.segments[0].base)) // what lies below the log can't be replayed
 	}
 	return l.finishOpen(limit, p)
 }
@@ -262,25 +265,48 @@ func (l *Log) findSegments(files map[string]bool, start record.Offset) error {
 	}
 	slices.SortFunc(l.segments, func(a, b *segment) int { return int(min(max(a.base-b.base, -1), 1)) })
 	slices.Sort(l.snapshots)
+	if len(l.segments) == 0 && start > 0 {
+		return l.beginSegmentLocked(start)
+	}
 	if len(l.segments) == 0 {
-		l.addSegmentLocked(start)
+		l.addSegmentLocked(0)
 	}
 	return nil
 }
 
-// loadEpochs reads the leader epochs; from the batches, if their file can't be believed.
+// loadEpochs reads the leader epochs.
 func (l *Log) loadEpochs() error {
 	b, err := readIndexFile(l.env.fs, filepath.Join(l.folder, epochFile))
-	if err != nil {
+	if err != nil || b == nil {
 		return err
 	}
-	if b != nil {
-		if l.epochs.entries, err = decodeEpochs(b); err == nil {
-			return nil
-		}
+	if l.epochs.entries, err = decodeEpochs(b); err != nil {
+		l.epochs.entries = nil
 		l.env.opt.Logger.Warn("leader epochs are computed anew", "partition", l.tp.String(), "error", err)
 	}
-	return l.rebuildEpochs()
+	return nil
+}
+
+// completeEpochs computes from the batches which leader epochs came before those that are known: where the file was missing or
+// damaged, or the log's start has fallen back because its checkpoint was older.
+func (l *Log) completeEpochs() error {
+	until := l.End()
+	if len(l.epochs.entries) > 0 {
+		until = l.epochs.entries[0].start
+	}
+	if until <= l.Start() {
+		return nil
+	}
+	first, err := l.scanEpochs(until)
+	if err != nil || len(first) == 0 {
+		return err
+	}
+	known := l.epochs.entries
+	if len(known) > 0 && first[len(first)-1].epoch >= known[0].epoch {
+		known = known[1:]
+	}
+	l.epochs.entries, l.epochs.dirty = append(first, known...), true
+	return nil
 }
 
 // loadSegments gives the segments their accounts. After a clean stop only the last one is looked into; if that isn't what a

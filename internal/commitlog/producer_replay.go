@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -54,7 +55,7 @@ func (l *Log) segmentsSnapshot() []*segment {
 // replayed.
 func (l *Log) loadSnapshot(state *producerState, limit record.Offset) (record.Offset, error) {
 	l.mu.Lock()
-	snapshots, start, folder := l.snapshots, l.Start(), l.folder
+	snapshots, start, folder := l.snapshots, l.segments[0].base, l.folder
 	l.mu.Unlock()
 	expired := l.env.nowMs() - l.env.opt.ProducerExpiry.Milliseconds()
 	for i := len(snapshots) - 1; i >= 0 && snapshots[i] >= start; i-- {
@@ -68,10 +69,23 @@ func (l *Log) loadSnapshot(state *producerState, limit record.Offset) (record.Of
 		if err = state.loadSnapshot(b, snapshots[i], expired); err == nil {
 			return snapshots[i], nil
 		}
-		l.env.opt.Logger.Warn("producer snapshot passed over", "partition", l.tp.String(), "offset", int64(snapshots[i]), "error", err)
+		l.env.opt.Logger.Warn("producer snapshot removed", "partition", l.tp.String(), "offset", int64(snapshots[i]), "error", err)
+		if err := l.removeSnapshot(folder, snapshots[i]); err != nil {
+			return 0, err
+		}
 	}
 	state.reset(start)
 	return start, nil
+}
+
+func (l *Log) removeSnapshot(folder string, at record.Offset) error {
+	l.mu.Lock()
+	l.forgetSnapshotLocked(at)
+	l.mu.Unlock()
+	if err := l.env.fs.Remove(filepath.Join(folder, offsetFile(at, snapshotSuffix))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // cutTxnIndex drops the transactions that will be replayed.

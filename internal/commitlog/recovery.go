@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
@@ -27,7 +28,7 @@ func (l *Log) recover(point record.Offset) error {
 			return l.cutTail(i, point)
 		}
 		if !last {
-			if s.next > l.segments[i+1].base {
+			if s.next != l.segments[i+1].base && !l.gapHolds(s, l.segments[i+1].base) {
 				return l.cutTail(i, point)
 			}
 			s.addTime()
@@ -35,6 +36,13 @@ func (l *Log) recover(point record.Offset) error {
 		}
 	}
 	return l.checkRecovered(point)
+}
+
+// gapHolds tells whether the offsets between a segment and the next one may be missing: compaction leaves such gaps, but a lost
+// write does too. The snapshot that is taken when a segment is begun is written once the one before it is on disk.
+func (l *Log) gapHolds(s *segment, next record.Offset) bool {
+	_, there := slices.BinarySearch(l.snapshots, next)
+	return there && s.next < next
 }
 
 // checkRecovered: a log that ends below its recovery point has lost what was on disk.
@@ -305,33 +313,42 @@ func (l *Log) copyAside(h *handle, s *segment, from, to int64) error {
 	return err
 }
 
-// rebuildEpochs computes the leader epochs from all batches.
-func (l *Log) rebuildEpochs() error {
-	l.epochs.clear()
+// scanEpochs computes the leader epochs of the batches below an offset.
+func (l *Log) scanEpochs(until record.Offset) ([]epochEntry, error) {
+	var c epochCache
 	for _, s := range l.segments {
-		if s.size == 0 {
-			continue
+		if s.base >= until {
+			break
 		}
-		h, err := l.env.fds.reader(l.env.fs, s, l.folder)
+		if err := l.scanSegmentEpochs(s, until, &c); err != nil {
+			return nil, err
+		}
+	}
+	return c.entries, nil
+}
+
+func (l *Log) scanSegmentEpochs(s *segment, until record.Offset, c *epochCache) error {
+	if s.size == 0 {
+		return nil
+	}
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
+	if err != nil {
+		return err
+	}
+	defer h.Unpin()
+	sc := newScan(h.file, s.size)
+	defer sc.close()
+	for pos := int64(0); ; {
+		b, n, err := sc.header(pos)
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) || err == nil && b.BaseOffset() >= until {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		sc := newScan(h.file, s.size)
-		for pos := int64(0); err == nil; {
-			var b record.Batch
-			var n int64
-			if b, n, err = sc.header(pos); err == nil {
-				if e := b.LeaderEpoch(); e > l.epochs.latest() {
-					l.epochs.assign(e, b.BaseOffset())
-				}
-				pos += n
-			}
+		if e := b.LeaderEpoch(); e > c.latest() {
+			c.assign(e, b.BaseOffset())
 		}
-		sc.close()
-		h.Unpin()
-		if !errors.Is(err, io.EOF) && !errors.Is(err, errTorn) {
-			return err
-		}
+		pos += n
 	}
-	return nil
 }

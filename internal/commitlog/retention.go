@@ -79,36 +79,41 @@ func (l *Log) outdated() func(*segment, record.Offset) bool {
 // removeWhile removes segments from the oldest on as long as they are expired: each is judged with the offset where the next one
 // begins. The active segment goes last, after a new one was begun, and never if it is empty.
 func (l *Log) removeWhile(expired func(s *segment, next record.Offset) bool) (int, error) {
-	l.flushMu.Lock()
-	defer l.flushMu.Unlock()
 	for _, s := range l.segmentsSnapshot() {
 		if _, err := l.segmentTimestamp(s); err != nil {
 			return 0, l.readError(err)
 		}
 	}
+	l.flushMu.Lock()
+	n, after, err := l.removeExpired(expired)
+	l.flushMu.Unlock()
+	after()
+	return n, err
+}
+
+func (l *Log) removeExpired(expired func(s *segment, next record.Offset) bool) (n int, after func(), err error) {
+	after = func() {}
 	l.mu.Lock()
-	if err := l.checkLocked(); err != nil {
-		l.mu.Unlock()
-		return 0, err
+	if err = l.checkLocked(); err == nil {
+		n = l.countExpiredLocked(expired)
 	}
-	n := l.countExpiredLocked(expired)
-	all := n == len(l.segments)
-	var err error
-	if all {
+	if n > 0 && n == len(l.segments) {
 		err = l.createFileLocked(l.rollLocked(l.End()))
 	}
-	folder := l.folder
+	// What tells how the log goes on, the name of its new first segment and the producers' state there, must be on disk
+	// before the old segments go.
+	unsaved := n > 0 && err == nil && !l.segments[n].synced && (n == len(l.segments)-1 || l.segments[n].snapshot != nil)
 	l.mu.Unlock()
-	if all && err == nil {
-		err = l.env.fs.SyncDir(folder) // the new segment tells where the log goes on: it must not be lost before the old ones are
+	if unsaved {
+		after, err = l.flushAllLocked(false)
 	}
 	if err == nil {
 		err = l.dropSegments(n)
 	}
 	if err != nil {
-		return 0, l.logDir().ioError("remove segments of "+l.tp.String(), err)
+		return 0, after, l.logDir().ioError("remove segments of "+l.tp.String(), err)
 	}
-	return n, nil
+	return n, after, nil
 }
 
 func (l *Log) countExpiredLocked(expired func(s *segment, next record.Offset) bool) int {

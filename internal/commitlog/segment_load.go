@@ -68,6 +68,10 @@ func (l *Log) readTxnIndex(s *segment, folder string) (txns []AbortedTxn, whole 
 // what the indexes say. It returns errTorn if anything but whole batches is found: then the segment must be recovered.
 func (l *Log) loadActive(s *segment, size int64) error {
 	s.size = size
+	if size == 0 {
+		s.loaded, s.index.stale, s.times.stale = true, s.onDisk, s.onDisk
+		return nil
+	}
 	if err := l.loadSegmentLocked(s); err != nil {
 		return err
 	}

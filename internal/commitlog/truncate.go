@@ -35,9 +35,6 @@ func (l *Log) Truncate(to record.Offset) error {
 	if to <= base {
 		return l.truncateFully(to)
 	}
-	if err := l.lowerRecoveryPoint(to); err != nil {
-		return err
-	}
 	return l.cut(to)
 }
 
@@ -72,6 +69,9 @@ func (l *Log) cut(to record.Offset) error {
 	pos, next, i, err := l.cutPosition(to)
 	if err != nil {
 		return l.readError(err)
+	}
+	if err := l.lowerRecoveryPoint(next); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	s, gone, folder := l.segments[i], l.segments[i+1:], l.folder
@@ -162,13 +162,24 @@ func (l *Log) cutSegmentLocked(s *segment, pos int64, next record.Offset) error 
 	return nil
 }
 
-// restartSegmentLocked replaces a segment of which nothing is left by a new file.
+// restartSegmentLocked replaces the active segment, of which nothing is left, by an empty one. Where it keeps its name, a
+// new file takes the old one's place in one step: without any, nothing would tell where the log goes on.
 func (l *Log) restartSegmentLocked(s *segment, next record.Offset) error {
-	if err := l.removeSegmentFiles(s, l.folder); err != nil {
+	l.setSegmentsLocked(slices.Clone(l.segments[:len(l.segments)-1]))
+	if next != s.base {
+		if err := l.removeSegmentFiles(s, l.folder); err != nil {
+			return err
+		}
+		return l.beginSegmentLocked(next)
+	}
+	l.env.fds.drop(s)
+	if err := l.replaceFile(s.file(l.folder, logSuffix), nil); err != nil {
 		return err
 	}
-	l.setSegmentsLocked(slices.Clone(l.segments[:len(l.segments)-1]))
-	return l.beginSegmentLocked(next)
+	l.unsynced.contents = true
+	fresh := l.addSegmentLocked(next)
+	fresh.onDisk, fresh.index.stale, fresh.times.stale, fresh.txns.onDisk = true, true, true, s.txns.onDisk || len(s.txns.entries) > 0
+	return nil
 }
 
 // beginSegmentLocked adds an empty segment and its file: without it, nothing would tell the log's end after a restart.
@@ -259,13 +270,17 @@ func (l *Log) truncateFully(at record.Offset) error {
 		return err
 	}
 	l.mu.Lock()
-	gone, folder := l.segments, l.folder
+	segments, folder := l.segments, l.folder
+	keep := 0
+	if segments[0].base == at {
+		keep = 1
+	}
 	l.changes.Add(1)
+	l.setSegmentsLocked(segments[:1:1])
 	l.mu.Unlock()
-	err := errors.Join(l.removeFromEnd(gone, folder), l.removeSnapshots(folder, 0))
+	err := errors.Join(l.removeFromEnd(segments[keep:], folder), l.removeSnapshots(folder, 0))
 	l.mu.Lock()
-	l.setSegmentsLocked(nil)
-	err = errors.Join(err, l.beginSegmentLocked(at))
+	err = errors.Join(err, l.restartSegmentLocked(segments[0], at))
 	for _, o := range []interface{ Store(int64) }{&l.start, &l.end, &l.highWatermark, &l.flushed, &l.recoveryPoint} {
 		o.Store(int64(at))
 	}
