@@ -71,6 +71,27 @@ func dumpSnapshot(fsys vfs.FS, dir string, give func(index, term uint64, recs []
 func dumpSegment(fsys vfs.FS, dir string, info *types.SegmentInfo, from uint64,
 	give func(index, term uint64, recs []metadata.Record) error,
 ) error {
+	return eachEntry(fsys, dir, info, func(l *hraft.Log) error {
+		if l.Index <= from {
+			return nil
+		}
+		var recs []metadata.Record
+		if l.Type == hraft.LogCommand {
+			term, decoded, err := decodeRecords(slices.Clip(l.Data))
+			if err != nil {
+				return err
+			}
+			if term == l.Term {
+				recs = decoded
+			}
+		}
+		return give(l.Index, l.Term, recs)
+	})
+}
+
+// eachEntry reads a segment from its beginning to its last whole append, and gives the entries that are still part of the
+// log.
+func eachEntry(fsys vfs.FS, dir string, info *types.SegmentInfo, give func(*hraft.Log) error) error {
 	name := filepath.Join(dir, segment.FileName(*info))
 	b, err := vfs.ReadFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) && info.SealTime.IsZero() {
@@ -79,14 +100,17 @@ func dumpSegment(fsys vfs.FS, dir string, info *types.SegmentInfo, from uint64,
 	if err != nil {
 		return err
 	}
-	at := 0
-	for {
-		next, ok := nextBatch(b, at)
-		if !ok {
+	for at := 0; ; {
+		next, whole := nextBatch(b, at)
+		if !whole {
 			return nil
 		}
 		for _, payload := range next.entries {
-			if err := dumpEntry(payload, info, from, give); err != nil {
+			l, _, err := decodeEntry(payload)
+			if err == nil && l.Index >= info.MinIndex && (info.SealTime.IsZero() || l.Index <= info.MaxIndex) {
+				err = give(&l)
+			}
+			if err != nil {
 				return fmt.Errorf("%s, append at %d: %w", name, at, err)
 			}
 		}
@@ -94,27 +118,4 @@ func dumpSegment(fsys vfs.FS, dir string, info *types.SegmentInfo, from uint64,
 			return nil
 		}
 	}
-}
-
-func dumpEntry(payload []byte, info *types.SegmentInfo, from uint64,
-	give func(index, term uint64, recs []metadata.Record) error,
-) error {
-	l, _, err := decodeEntry(payload)
-	if err != nil {
-		return err
-	}
-	if l.Index <= from || l.Index < info.MinIndex || (!info.SealTime.IsZero() && l.Index > info.MaxIndex) {
-		return nil
-	}
-	var recs []metadata.Record
-	if l.Type == hraft.LogCommand {
-		term, decoded, err := decodeRecords(slices.Clip(l.Data))
-		if err != nil {
-			return err
-		}
-		if term == l.Term {
-			recs = decoded
-		}
-	}
-	return give(l.Index, l.Term, recs)
 }

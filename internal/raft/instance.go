@@ -55,27 +55,26 @@ func (n *Node) startInstance(s *storage) (_ *instance, err error) {
 		_, i.transport = hraft.NewInmemTransport(hraft.ServerAddress(n.id))
 	}
 	conf := n.config(i.leadership)
-	if err := n.bootstrap(conf, i); err != nil {
+	if err := n.bootstrap(i); err != nil {
 		return nil, err
 	}
 	if i.raft, err = newRaft(conf, n.fsm, i); err != nil {
 		return nil, err
 	}
-	s.votes.started()
-	switch voter := loneVoter(i.raft); {
-	case voter == n.id:
+	s.running.Store(true)
+	servers := i.raft.GetConfiguration().Configuration().Servers
+	switch {
+	case isAlone(servers, n.id):
 		electNow(i.raft, conf)
 	case alone:
-		err = fmt.Errorf("raft directory %s belongs to server %q, this is %q", s.dir, voter, n.id)
 		i.raft.Shutdown().Error()
-		return nil, err
+		return nil, fmt.Errorf("raft directory %s belongs to the servers %+v, not to %q alone", s.dir, servers, n.id)
 	}
 	return i, nil
 }
 
-func (n *Node) bootstrap(conf *hraft.Config, i *instance) error {
-	empty, err := i.storage.empty()
-	if err != nil || !empty {
+func (n *Node) bootstrap(i *instance) error {
+	if isNew, err := i.storage.isNew(); err != nil || !isNew {
 		return err
 	}
 	voters := n.opt.Voters
@@ -86,7 +85,7 @@ func (n *Node) bootstrap(conf *hraft.Config, i *instance) error {
 	for _, v := range voters {
 		servers.Servers = append(servers.Servers, hraft.Server{ID: hraft.ServerID(v.ID), Address: hraft.ServerAddress(v.Address)})
 	}
-	return hraft.BootstrapCluster(conf, i.storage.logs, i.storage.votes, i.storage.snaps, i.transport, servers)
+	return i.storage.begin(servers)
 }
 
 // newRaft starts Raft, which panics when it can't read its log.
@@ -99,19 +98,19 @@ func newRaft(conf *hraft.Config, f *fsm, i *instance) (r *hraft.Raft, err error)
 	return hraft.NewRaft(conf, f, i.storage.logs, i.storage.votes, i.storage.snaps, i.transport)
 }
 
-// loneVoter is the only voter of the cluster, "" if there are several.
-func loneVoter(r *hraft.Raft) (id hraft.ServerID) {
-	voters := 0
-	for _, server := range r.GetConfiguration().Configuration().Servers {
-		if server.Suffrage == hraft.Voter {
-			id = server.ID
-			voters++
+// isAlone tells whether id is the only voter.
+func isAlone(servers []hraft.Server, id hraft.ServerID) bool {
+	alone := false
+	for _, server := range servers {
+		if server.Suffrage != hraft.Voter {
+			continue
 		}
+		if server.ID != id {
+			return false
+		}
+		alone = true
 	}
-	if voters != 1 {
-		return ""
-	}
-	return id
+	return alone
 }
 
 // electNow starts an election without waiting for the heartbeat timeout: a follower looks at its timer when it is told

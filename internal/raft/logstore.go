@@ -20,6 +20,61 @@ type logStore struct {
 	unsaved   atomic.Int64  // bytes appended since the last snapshot
 	limit     int64         // of unsaved
 	long      chan struct{} // unsaved is beyond limit; capacity 1
+
+	early atomic.Pointer[earlyLog]
+}
+
+// earlyLog is the log behind the last snapshot, read in one go for the start, when it is gone through three times: by the
+// node, by Raft looking for its servers, and by Raft applying it. raft-wal reads 64 KiB for each entry.
+type earlyLog struct {
+	first   uint64
+	entries []hraft.Log
+}
+
+// maxEarlyBytes bounds earlyLog. What is beyond is read entry by entry.
+const maxEarlyBytes = 64 << 20
+
+func (e *earlyLog) last() uint64 { return e.first + uint64(len(e.entries)) - 1 }
+
+var errEnough = errors.New("enough was read")
+
+// readEarly reads the entries from first on. It reports nothing: where it stops, GetLog goes on.
+func (ls *logStore) readEarly(first uint64) {
+	state, err := loadSegments(ls.s.fs, ls.s.path(segmentsFile))
+	if err != nil {
+		return
+	}
+	e := &earlyLog{first: first}
+	var size int
+	for i := range state.Segments {
+		info := &state.Segments[i]
+		if !info.SealTime.IsZero() && info.MaxIndex < first {
+			continue
+		}
+		err := eachEntry(ls.s.fs, ls.s.dir, info, func(l *hraft.Log) error {
+			if l.Index < first {
+				return nil
+			}
+			if size += len(l.Data); size > maxEarlyBytes || l.Index != e.last()+1 {
+				return errEnough
+			}
+			e.entries = append(e.entries, *l)
+			return nil
+		})
+		if err != nil {
+			break
+		}
+	}
+	ls.early.Store(e)
+}
+
+func (ls *logStore) getEarly(index uint64, l *hraft.Log) bool {
+	e := ls.early.Load()
+	if e == nil || index < e.first || index > e.last() {
+		return false
+	}
+	*l = e.entries[index-e.first]
+	return true
 }
 
 func openLogStore(s *storage, w *wal.WAL, limit int64) (*logStore, error) {
@@ -43,11 +98,16 @@ func (ls *logStore) IsMonotonic() bool           { return true }
 
 // GetLog reads an entry. One that is missing is hraft.ErrLogNotFound; one that is damaged stops the node.
 func (ls *logStore) GetLog(index uint64, l *hraft.Log) error {
+	if ls.getEarly(index, l) {
+		return nil
+	}
 	_, err := ls.read(index, l)
 	if err == nil || errors.Is(err, wal.ErrNotFound) || errors.Is(err, wal.ErrClosed) {
 		return err
 	}
-	return ls.s.fail(err)
+	ls.s.fail(err)
+	ls.s.sparePanic()
+	return err
 }
 
 func (ls *logStore) read(index uint64, l *hraft.Log) (t trailer, err error) {
@@ -96,12 +156,16 @@ func (ls *logStore) DeleteRange(first, last uint64) error {
 	if err := ls.s.broken(); err != nil {
 		return err
 	}
+	ls.early.Store(nil)
 	return ls.s.fail(ls.wal.DeleteRange(first, last))
 }
 
 // StageCommitIndex remembers what is committed; the next append writes it.
 func (ls *logStore) StageCommitIndex(index uint64) error {
-	ls.staged.Store(index)
+	ls.staged.Store(max(index, ls.staged.Load())) // Raft begins at 0
+	if e := ls.early.Load(); e != nil && index >= e.last() {
+		ls.early.Store(nil) // all applied: Raft stages what it has seen through
+	}
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
-	"github.com/travisjeffery/jocko/internal/vfs"
 )
 
 // Errors of Propose and Barrier. Each wraps the code to answer a client with. All but ErrTooLarge can be tried again; after
@@ -128,7 +127,7 @@ func (n *Node) explain(err error, inst *instance) error {
 	}
 	broken := inst.storage.broken()
 	switch {
-	case vfs.IsNoSpace(broken):
+	case isFull(broken):
 		return fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, ErrNoSpace, err)
 	case broken != nil && !errors.Is(broken, errStorageClosed):
 		return fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, ErrStorage, err)

@@ -199,11 +199,11 @@ func (n *Node) run(inst *instance) {
 		if err != nil {
 			n.opt.Log.Error("raft storage failed", "dir", n.opt.Dir, "err", err)
 		}
-		n.stop(inst, vfs.IsNoSpace(err))
+		n.stop(inst, isFull(err))
 		switch {
 		case err == nil:
 			return
-		case !vfs.IsNoSpace(err):
+		case !isFull(err):
 			n.done <- err
 			return
 		}
@@ -294,7 +294,7 @@ func (n *Node) reopen() (*instance, error) {
 			n.changedLocked()
 			n.mu.Unlock()
 			return inst, nil
-		case !vfs.IsNoSpace(err):
+		case !isFull(err):
 			return nil, err
 		}
 	}
@@ -351,6 +351,7 @@ func (s *storage) load(f *fsm) error {
 	if first > reached+1 {
 		return fmt.Errorf("%w: entries %d to %d are neither in a snapshot nor in the log", ErrCorrupt, reached+1, first-1)
 	}
+	s.logs.readEarly(reached + 1)
 	for index := max(f.index.Load(), reached) + 1; index <= s.logs.committed; index++ {
 		var l hraft.Log
 		if err := s.logs.GetLog(index, &l); err != nil {

@@ -104,7 +104,7 @@ func (g *segmentFS) Delete(dir, name string) error {
 	if err := g.s.fs.Remove(filepath.Join(dir, name)); err != nil {
 		return g.s.fail(err)
 	}
-	return g.s.fail(g.s.fs.SyncDir(dir))
+	return g.s.failSync(g.s.fs.SyncDir(dir))
 }
 
 func (g *segmentFS) OpenReader(dir, name string) (types.ReadableFile, error) {
@@ -162,13 +162,13 @@ func (f *segmentFile) Sync() error {
 		return err
 	}
 	if err := f.Datasync(); err != nil {
-		return f.s.fail(err)
+		return f.s.failSync(err)
 	}
 	if f.entrySet {
 		return nil
 	}
 	f.entrySet = true
-	return f.s.fail(f.s.fs.SyncDir(filepath.Dir(f.Name())))
+	return f.s.failSync(f.s.fs.SyncDir(filepath.Dir(f.Name())))
 }
 
 // repairTail puts the last segment into a state that raft-wal opens as it should: an append that a crash tore is cut off,
@@ -220,7 +220,7 @@ func cutTail(s *storage, name string, end int64, size int) error {
 	if err := f.Truncate(end); err != nil {
 		return s.fail(err)
 	}
-	return s.fail(f.Datasync())
+	return s.failSync(f.Datasync())
 }
 
 // checkTail finds the end of the last whole append in the segment that begins with entry base, the index of the last

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 
 	hraft "github.com/hashicorp/raft"
@@ -41,6 +42,7 @@ type storage struct {
 	logs  *logStore
 	snaps *snapshotStore
 
+	running atomic.Bool // calls come from goroutines of Raft
 	failure atomic.Pointer[error]
 	failed  chan error // the first failure; capacity 1
 }
@@ -124,12 +126,40 @@ func (s *storage) fail(err error) error {
 	return err
 }
 
+// syncError is a failed sync. It is final even when the disk was only full: what was written is no longer known to be
+// written, and the next sync would not tell.
+type syncError struct{ error }
+
+func (e syncError) Unwrap() error { return e.error }
+
+// failSync is fail for the error of a sync.
+func (s *storage) failSync(err error) error {
+	if err == nil {
+		return nil
+	}
+	return s.fail(syncError{err})
+}
+
+// isFull tells whether an error means that the disk is full and nothing worse.
+func isFull(err error) bool {
+	_, sync := errors.AsType[syncError](err)
+	return !sync && vfs.IsNoSpace(err)
+}
+
 // broken returns the failure after which nothing may be written.
 func (s *storage) broken() error {
 	if err := s.failure.Load(); err != nil {
 		return *err
 	}
 	return nil
+}
+
+// sparePanic is called after a failure for which Raft would panic: a term that can't be stored, a committed entry that
+// can't be read. The node knows of it by fail and will stop; only the goroutine of Raft ends here, not the process.
+func (s *storage) sparePanic() {
+	if s.running.Load() {
+		runtime.Goexit()
+	}
 }
 
 // close releases everything. A write after it fails.
@@ -145,8 +175,24 @@ func (s *storage) close() error {
 	return errors.Join(append(errs, s.lock.Close())...)
 }
 
-// empty tells whether nothing was ever stored.
-func (s *storage) empty() (bool, error) {
-	has, err := hraft.HasExistingState(s.logs, s.votes, s.snaps)
-	return !has, err
+// isNew tells whether the log was never begun. A term of 1 alone is what a crash in the middle of begin leaves behind.
+func (s *storage) isNew() (bool, error) {
+	last, err := s.logs.LastIndex()
+	if err != nil {
+		return false, err
+	}
+	snapshots, err := s.snaps.List()
+	if err != nil {
+		return false, err
+	}
+	term, err := s.votes.GetUint64([]byte(termKey))
+	return last == 0 && len(snapshots) == 0 && term <= 1, err
+}
+
+// begin writes the first entry of a new log: the servers.
+func (s *storage) begin(servers hraft.Configuration) error {
+	if err := s.votes.SetUint64([]byte(termKey), 1); err != nil {
+		return err
+	}
+	return s.logs.StoreLog(&hraft.Log{Index: 1, Term: 1, Type: hraft.LogConfiguration, Data: hraft.EncodeConfiguration(servers)})
 }

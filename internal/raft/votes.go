@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -41,7 +40,6 @@ type votes struct {
 	sequence uint64 // of the newest slot; it lies at slot sequence % 2
 	values   map[string][]byte
 	held     bool // values has a change that isn't on disk
-	running  bool // see SetUint64
 }
 
 func openVotes(s *storage, name string) (*votes, error) {
@@ -155,7 +153,7 @@ func (v *votes) write() error {
 	if _, err := v.f.WriteAt(v.encode(), int64(v.sequence%2)*slotSize); err != nil {
 		return v.s.fail(err)
 	}
-	return v.s.fail(v.f.Datasync())
+	return v.s.failSync(v.f.Datasync())
 }
 
 // Get returns a value, or an empty one.
@@ -165,27 +163,13 @@ func (v *votes) Get(key []byte) ([]byte, error) {
 	return bytes.Clone(v.values[string(key)]), nil
 }
 
-// SetUint64 stores a number as Set does. Raft panics when it can't store a term. The failure is known to the storage, and
-// with it to the node, which will stop: only the goroutine of Raft ends here, not the process.
+// SetUint64 stores a number as Set does.
 func (v *votes) SetUint64(key []byte, n uint64) error {
 	err := v.Set(key, binary.BigEndian.AppendUint64(nil, n))
-	if err != nil && v.isRunning() && string(key) == termKey {
-		runtime.Goexit()
+	if err != nil && string(key) == termKey {
+		v.s.sparePanic()
 	}
 	return err
-}
-
-func (v *votes) isRunning() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.running
-}
-
-// started says that from now on calls come from a goroutine of Raft.
-func (v *votes) started() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.running = true
 }
 
 // GetUint64 returns a number, or 0.
