@@ -20,9 +20,9 @@ var (
 		Doc: "Largest answer to a fetch request, whatever the client asks for. A first batch larger than that is sent all the same."})}
 	InterBrokerListenerName = Text{declare(Brokers, Key{Name: "inter.broker.listener.name", Type: TypeString, Null: true, Importance: Medium,
 		Doc: "Listener that brokers reach each other on."})}
-	ListenerSecurityProtocolMap = Text{declare(Brokers, Key{Name: "listener.security.protocol.map", Type: TypeString, Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", Mode: PerBroker,
+	ListenerSecurityProtocolMap = Text{declare(Brokers, Key{Name: "listener.security.protocol.map", Type: TypeString, Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
 		Doc: "The security protocol of each listener, as name:protocol pairs."})}
-	Listeners = List{declare(Brokers, Key{Name: "listeners", Type: TypeList, Default: "PLAINTEXT://127.0.0.1:9092", Importance: High, Mode: PerBroker,
+	Listeners = List{declare(Brokers, Key{Name: "listeners", Type: TypeList, Default: "PLAINTEXT://127.0.0.1:9092", Importance: High,
 		Doc: "Addresses to listen on, as name://host:port. A missing host means all interfaces."})}
 	LogCleanerBackoffMs = Millis{declare(Brokers, Key{Name: "log.cleaner.backoff.ms", Type: TypeLong, Default: "15000", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
 		Doc: "How long the cleaner rests when there is nothing to compact."})}

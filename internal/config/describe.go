@@ -76,10 +76,15 @@ func (k *Key) inherited(source Source, own map[string]string, b *Broker) Entry {
 	}
 	if len(k.Synonyms) > 0 {
 		e.Synonyms = append(e.Synonyms, Brokers.Get(k.Synonyms[0].Name).values(b)...)
+	} else if source == SourceGroup {
+		e.Synonyms = append(e.Synonyms, Value{k.Name, k.shown(k.Default), SourceDefault})
 	}
 	e.Value = k.shownIn(Inherited{Own: own, Broker: b})
 	if len(e.Synonyms) > 0 {
 		e.Source = e.Synonyms[0].Source
+		if e.Value == nil { // the key has no default of its own, but its synonym has
+			e.Value = e.Synonyms[0].Value
+		}
 	}
 	return e
 }

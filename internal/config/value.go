@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,9 @@ func (m Map) Lookup(k *Key) (string, bool) {
 // error is an *Error.
 func (k *Key) Check(value string) error {
 	v, reason := k.Type.parse(value)
+	if list, ok := v.([]string); ok && k.Rule != nil && slices.Contains(list, "") {
+		return &Error{Key: k.Name, Value: value, Text: "Configuration '" + k.Name + "' values must not be empty."}
+	}
 	if reason == "" && k.Rule != nil {
 		value, reason = k.Rule(k.Name, v, value)
 	}
@@ -127,6 +131,9 @@ func (k *Key) raw(l Lookup) string {
 
 // IsSet tells whether a value is in force that isn't the key's default.
 func (k *Key) IsSet(l Lookup) bool {
+	if l == nil {
+		return false
+	}
 	_, ok := l.Lookup(k)
 	return ok
 }

@@ -1,0 +1,132 @@
+package config
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+func TestLoadLayers(t *testing.T) {
+	got, notices, err := Load(Input{
+		File:      []byte("num.partitions=2\nlog.dirs=/a\nfetch.max.bytes=2048\n"),
+		FileName:  "server.properties",
+		Environ:   []string{"PATH=/bin", "JOCKO_LOG_DIRS=/b", "JOCKO_FETCH_MAX_BYTES=4096"},
+		Overrides: []string{"fetch.max.bytes=8192", "broker.rack=a=b"},
+	})
+	want := Map{"num.partitions": "2", "log.dirs": "/b", "fetch.max.bytes": "8192", "broker.rack": "a=b"}
+	if err != nil || len(notices) > 0 || !maps.Equal(got, want) {
+		t.Fatalf("Load = %v, %v, %v; want %v", got, notices, err, want)
+	}
+}
+
+func TestLoadNamesWhatHasNoEffect(t *testing.T) {
+	_, notices, err := Load(Input{FileName: "f", File: []byte(`
+process.roles=broker,controller
+controller.quorum.voters=1@localhost:9093
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://:9092,CONTROLLER://:9093
+node.id=1
+retention.ms=5
+flush.me=1
+group.min.session.timeout.ms=100
+listener.name.plaintext.ssl.keystore.location=/x
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"process.roles": "Raft inside", "controller.quorum.voters": "Raft inside", "controller.listener.names": "Raft inside",
+		"retention.ms": "log.retention.ms", "flush.me": "No key of that name", "group.min.session.timeout.ms": "Consumer groups",
+		"listener.name.plaintext.ssl.keystore.location": "single listeners",
+	}
+	for _, n := range notices {
+		if want[n.Key] == "" || !strings.Contains(n.Text, want[n.Key]) || n.From != "f" {
+			t.Errorf("notice %+v", n)
+		}
+		delete(want, n.Key)
+	}
+	if len(want) > 0 {
+		t.Errorf("not named: %v", want)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for in, want := range map[string]string{
+		"log.segment.bytes=1":                      "Invalid value 1 for configuration log.segment.bytes: Value must be at least 1048576 (set by f)",
+		"num.partitions=x":                         "Invalid value x for configuration num.partitions: Not a number of type INT",
+		"cluster.join=a:1":                         "cluster.join is set, but this version can't honour it: It needs the cluster",
+		"authorizer.class.name=x":                  "every client may do everything",
+		"node.id=1\nbroker.id=2":                   "node.id is 1 and broker.id is 2",
+		"log.dirs=/a,/a":                           "log.dirs names /a twice",
+		"log.dirs=/a,,/b":                          "log.dirs has an empty entry",
+		"a=\\u12":                                  `f: malformed \uxxxx escape`,
+		"listeners=SSL://:9092":                    "Its security protocol is SSL, and this version has neither TLS nor SASL",
+		"listeners=PLAINTEXT://:9092\nnode.id=-1":  "Invalid value -1 for configuration node.id: Value must be at least 0",
+		"ssl.keystore.password=a\nnum.partitions=": "Invalid value  for configuration num.partitions",
+	} {
+		_, _, err := Load(Input{File: []byte(in), FileName: "f"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", in, err, want)
+		}
+	}
+	if _, _, err := Load(Input{Overrides: []string{"foo"}}); err == nil {
+		t.Error("an override without a value was taken")
+	}
+}
+
+func TestID(t *testing.T) {
+	for _, c := range []struct {
+		in   Map
+		want int32
+	}{{Map{}, 1}, {Map{"broker.id": "4"}, 4}, {Map{"node.id": "5"}, 5}, {Map{"node.id": "5", "broker.id": "-1"}, 5}} {
+		if got := ID(c.in); got != c.want {
+			t.Errorf("ID(%v) = %d, want %d", c.in, got, c.want)
+		}
+	}
+}
+
+func TestParseEndpoints(t *testing.T) {
+	for _, c := range []struct{ listeners, advertised, protocols, inter, want string }{
+		{"", "", "", "", "PLAINTEXT=127.0.0.1:9092 told PLAINTEXT=127.0.0.1:9092 inter PLAINTEXT"},
+		{"plaintext://:9092", "", "", "", "PLAINTEXT=:9092 told PLAINTEXT=:9092 inter PLAINTEXT"},
+		{"PLAINTEXT://0.0.0.0:0", "", "", "", "PLAINTEXT=0.0.0.0:0 told PLAINTEXT=:0 inter PLAINTEXT"},
+		{"PLAINTEXT://[::1]:1,A://h:2", "A://pub:7", "PLAINTEXT:PLAINTEXT,a:plaintext", "a", "PLAINTEXT=[::1]:1 A=h:2 told PLAINTEXT=[::1]:1 A=pub:7 inter A"},
+		{"A://127.0.0.1:1,B://[::1]:1", "", "A:PLAINTEXT,B:PLAINTEXT", "", "A=127.0.0.1:1 B=[::1]:1 told A=127.0.0.1:1 B=[::1]:1 inter A"},
+		{"PLAINTEXT://h", "", "", "", "Invalid value PLAINTEXT://h for configuration listeners: Want NAME://host:port"},
+		{"h:9092", "", "", "", "Invalid value h:9092 for configuration listeners: Want NAME://host:port"},
+		{"PLAINTEXT://h:70000", "", "", "", "Invalid value PLAINTEXT://h:70000 for configuration listeners: The port must be between 0 and 65535"},
+		{"PLAINTEXT://a:1,PLAINTEXT://b:2", "", "", "", "Invalid value PLAINTEXT for configuration listeners: Each listener must have a different name"},
+		{"PLAINTEXT://a:1,A://b:1", "", "PLAINTEXT:PLAINTEXT,A:PLAINTEXT", "", "Invalid value A://b:1 for configuration listeners: Each listener must have a different port unless exactly one listener has an IPv4 address and the other IPv6 address"},
+		{"A://h:1", "", "", "", "No security protocol defined for listener A"},
+		{"A://h:1", "", "A:SASL_SSL", "", "Its security protocol is SASL_SSL"},
+		{"A://h:1", "", "A:FOO", "", "Invalid value FOO for configuration listener.security.protocol.map: No such security protocol"},
+		{"PLAINTEXT://h:1", "B://h:1", "", "", "Invalid value B://h:1 for configuration advertised.listeners: There is no listener of that name"},
+		{"PLAINTEXT://h:1", "PLAINTEXT://0.0.0.0:1", "", "", "Cannot use a nonroutable meta-address"},
+		{"PLAINTEXT://h:1", "", "", "X", "Invalid value X for configuration inter.broker.listener.name: There is no listener of that name"},
+	} {
+		in := make(Map)
+		for key, v := range map[string]string{"listeners": c.listeners, "advertised.listeners": c.advertised,
+			"listener.security.protocol.map": c.protocols, "inter.broker.listener.name": c.inter} {
+			if v != "" {
+				in[key] = v
+			}
+		}
+		got := ""
+		if e, err := ParseEndpoints(in); err != nil {
+			got = err.Error()
+		} else {
+			got = showEndpoints(e.Listen) + "told " + showEndpoints(e.Advertised) + "inter " + e.InterBroker
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%+v:\n%s, want\n%s", in, got, c.want)
+		}
+	}
+}
+
+func showEndpoints(list []Endpoint) string {
+	s := ""
+	for _, e := range list {
+		s += e.Name + "=" + e.Addr() + " "
+	}
+	return s
+}
