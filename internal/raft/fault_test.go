@@ -67,7 +67,9 @@ func attempt(t *testing.T, f *faulty) (acked []int) {
 				t.Fatalf("proposal failed for good: %v", err)
 			}
 			time.Sleep(time.Second)
-			_, err = n.Propose(ctx, recs)
+			if err = n.Barrier(ctx); err == nil {
+				_, err = n.Propose(ctx, recs)
+			}
 		}
 		if err != nil {
 			if !expectStopped(t, n, f) {

@@ -23,13 +23,20 @@ var (
 	ErrTooLarge       = fmt.Errorf("too much for one entry of the metadata log: %w", protocol.ErrRecordListTooLarge)
 )
 
-// Propose is ProposeIn for the term in which this node leads now. It is for callers that decide nothing by the image.
+// Propose is ProposeIn for the term in which the last Barrier returned: what was decided on an image seen after the barrier
+// is refused with ErrStaleTerm if this node has lost the leadership since, even if it leads again. Then decide anew, after
+// another Barrier.
 func (n *Node) Propose(ctx context.Context, recs []metadata.Record) (index uint64, err error) {
-	leader, term := n.Leading()
-	if !leader {
+	n.mu.Lock()
+	leader, term, settled := n.leader, n.term, n.settled
+	n.mu.Unlock()
+	switch {
+	case !leader:
 		return 0, n.whyNot()
+	case term != settled:
+		return 0, ErrStaleTerm
 	}
-	return n.ProposeIn(ctx, term, recs)
+	return n.ProposeIn(ctx, settled, recs)
 }
 
 // ProposeIn proposes records, decided by the leader of a term, as one entry, and waits until it is committed and in this
@@ -54,9 +61,22 @@ func (n *Node) ProposeIn(ctx context.Context, term uint64, recs []metadata.Recor
 	return f.Index(), nil
 }
 
-// Barrier waits until everything that was committed before it is in the image. It succeeds only on the leader.
+// Barrier waits until everything that was committed before it is in the image. It succeeds only on the leader, and a leader
+// proposes nothing before it.
 func (n *Node) Barrier(ctx context.Context) error {
-	return n.onInstance(ctx, func(r *hraft.Raft) error { return r.Barrier(0).Error() })
+	return n.onInstance(ctx, func(r *hraft.Raft) error {
+		term := r.CurrentTerm()
+		if err := r.Barrier(0).Error(); err != nil {
+			return err
+		}
+		if r.CurrentTerm() != term {
+			return hraft.ErrNotLeader // it is not known in which term the barrier was passed
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.settled = term
+		return nil
+	})
 }
 
 // WaitReady waits until this node leads and its image has everything that was ever acknowledged.

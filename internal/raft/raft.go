@@ -107,7 +107,8 @@ type Node struct {
 	full     bool // the disk is full: no instance runs
 	leader   bool
 	term     uint64        // in which this node leads, or last led
-	changed  chan struct{} // closed when one of these changes
+	settled  uint64        // the term of the last Barrier
+	changed  chan struct{} // closed when leadership or instance change
 }
 
 // Open opens the storage and loads the image as of the last entry known to be committed. Nothing runs before Start.

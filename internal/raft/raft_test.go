@@ -349,6 +349,13 @@ func TestThreeNodesAgree(t *testing.T) {
 		t.Fatalf("old decision: %v", err)
 	}
 	set(t, second, "k", "two")
+	ok(t, second.instance.raft.LeadershipTransferToServer(first.id, hraft.ServerAddress(first.id)).Error())
+	if again := <-leaders; again != first {
+		t.Fatal("leadership did not come back")
+	}
+	if _, err := first.Propose(t.Context(), []metadata.Record{setting("k", "x")}); !errors.Is(err, ErrStaleTerm) {
+		t.Fatalf("proposal after a barrier of an earlier term: %v", err)
+	}
 	got := map[string]bool{}
 	for range 3 {
 		got[<-applied] = true
