@@ -127,6 +127,7 @@ func (d *Dirs) open() error {
 	if len(failures) == len(d.dirs) {
 		return fmt.Errorf("no log directory can be used: %w", errors.Join(failures...))
 	}
+	d.resumeMoves()
 	return d.adoptIdentity()
 }
 

@@ -43,6 +43,7 @@ type Log struct {
 	start, end, highWatermark, recoveryPoint, flushed atomic.Int64
 	changes                                           atomic.Int64 // truncations, removals and replacements of segments
 
+	cuts      atomic.Int64 // truncations
 	cleanedTo atomic.Int64 // where the cleaner stopped, for its checkpoint; -1: it never ran
 
 	queued flushKind // guarded by flusher.mu

@@ -216,23 +216,40 @@ func (l *Log) finishOpen(limit record.Offset, p openPoints) error {
 
 // tidyFolder lists the folder and removes what an interrupted operation left in it, or finishes that operation.
 func (l *Log) tidyFolder() (map[string]bool, error) {
-	files := make(map[string]bool)
 	entries, err := l.env.fs.ReadDir(l.folder)
 	if err != nil {
 		return nil, err
 	}
+	cleaned := record.Offset(math.MaxInt64) // the lowest base of an unfinished replacement
 	for _, e := range entries {
-		switch {
-		case e.IsDir:
-		case strings.HasSuffix(e.Name, deletedSuffix), strings.HasSuffix(e.Name, tmpSuffix), strings.HasSuffix(e.Name, cleanedSuffix):
-			if err := l.env.fs.Remove(filepath.Join(l.folder, e.Name)); err != nil {
-				return nil, err
+		if plain, ok := strings.CutSuffix(e.Name, cleanedSuffix); ok {
+			if base, _, ok := parseOffsetFile(plain); ok {
+				cleaned = min(cleaned, base)
 			}
-		default:
+		}
+	}
+	files := make(map[string]bool)
+	for _, e := range entries {
+		if e.IsDir {
+			continue
+		}
+		if !leftOver(e.Name, cleaned) {
 			files[e.Name] = true
+		} else if err := l.env.fs.Remove(filepath.Join(l.folder, e.Name)); err != nil {
+			return nil, err
 		}
 	}
 	return files, l.finishSwaps(files)
+}
+
+// leftOver tells whether a file is the rest of something that was interrupted. cleaned is the lowest base offset among
+// .cleaned files: .swap files from there on were made by a replacement that wasn't complete.
+func leftOver(name string, cleaned record.Offset) bool {
+	if plain, ok := strings.CutSuffix(name, swapSuffix); ok {
+		base, _, ok := parseOffsetFile(plain)
+		return !ok || base >= cleaned
+	}
+	return strings.HasSuffix(name, deletedSuffix) || strings.HasSuffix(name, tmpSuffix) || strings.HasSuffix(name, cleanedSuffix)
 }
 
 // findSegments makes the list of segments from the names of files, and removes indexes without a log.

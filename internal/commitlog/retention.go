@@ -164,12 +164,16 @@ func (l *Log) dropSegments(n int) error {
 
 // retireSegment renames a segment's files and leaves them to the trash.
 func (l *Log) retireSegment(s *segment, folder string, trash *trash, delay time.Duration) error {
-	l.env.fds.drop(s)
-	l.env.indexes.drop(s)
 	l.mu.Lock()
 	l.forgetSnapshotLocked(s.base)
 	l.mu.Unlock()
-	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix, txnIndexSuffix, snapshotSuffix} {
+	return l.retireFiles(s, folder, append([]string{snapshotSuffix}, segmentSuffixes...), trash, delay)
+}
+
+func (l *Log) retireFiles(s *segment, folder string, suffixes []string, trash *trash, delay time.Duration) error {
+	l.env.fds.drop(s)
+	l.env.indexes.drop(s)
+	for _, suffix := range suffixes {
 		name := s.file(folder, suffix)
 		err := l.env.fs.Rename(name, name+deletedSuffix)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -77,6 +77,7 @@ func (l *Log) cut(to record.Offset) error {
 	s, gone, folder := l.segments[i], l.segments[i+1:], l.folder
 	l.setSegmentsLocked(slices.Clone(l.segments[:i+1]))
 	l.changes.Add(1)
+	l.cuts.Add(1)
 	l.end.Store(int64(next))
 	l.highWatermark.Store(min(l.highWatermark.Load(), int64(next)))
 	l.epochs.truncateEnd(next)
@@ -92,9 +93,18 @@ func (l *Log) cut(to record.Offset) error {
 		err = l.rewindProducers(next)
 	}
 	if err != nil {
-		return l.logDir().ioError("truncate "+l.tp.String(), err)
+		return l.cutFailed(err)
 	}
 	return l.saveAfterCut()
+}
+
+// cutFailed takes the log offline: it was truncated in part, and only the next start can tell how far.
+func (l *Log) cutFailed(err error) error {
+	err = l.logDir().ioError("truncate "+l.tp.String(), err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failLocked(err)
+	return err
 }
 
 // removeFromEnd removes segments so that a crash at any moment leaves a log without a hole.
@@ -254,8 +264,11 @@ func (l *Log) raiseTimestampLocked(s *segment) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err != nil {
+		if errors.Is(err, errTorn) {
 			return fmt.Errorf("%w: no batch at position %d of %s", protocol.ErrCorruptMessage, pos, offsetFile(s.base, logSuffix))
+		}
+		if err != nil {
+			return err
 		}
 		if b.MaxTimestamp() > s.maxTimestamp {
 			s.maxTimestamp, s.maxTimestampAt = b.MaxTimestamp(), b.LastOffset()
@@ -276,6 +289,7 @@ func (l *Log) truncateFully(at record.Offset) error {
 		keep = 1
 	}
 	l.changes.Add(1)
+	l.cuts.Add(1)
 	l.setSegmentsLocked(segments[:1:1])
 	l.mu.Unlock()
 	err := errors.Join(l.removeFromEnd(segments[keep:], folder), l.removeSnapshots(folder, 0))
@@ -290,7 +304,7 @@ func (l *Log) truncateFully(at record.Offset) error {
 	dir := l.dir
 	l.mu.Unlock()
 	if err != nil {
-		return dir.ioError("truncate "+l.tp.String(), err)
+		return l.cutFailed(err)
 	}
 	if err := l.saveAfterCut(); err != nil {
 		return err
