@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -27,27 +28,40 @@ endpoint on 127.0.0.1:8080, data in ./jocko-data. FILE is a server.properties as
 JOCKO_LOG_DIRS for log.dirs, and --override goes over both. All keys are in docs/config.md.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			static := config.Map{}
-			for _, kv := range overrides {
-				key, value, ok := strings.Cut(kv, "=")
-				if !ok {
-					return usagef("--override wants key=value, not %q", kv)
+			in := config.Input{Environ: serverEnviron(), Overrides: overrides}
+			if len(args) == 1 {
+				file, err := os.ReadFile(args[0])
+				if err != nil {
+					return err
 				}
-				static[key] = value
+				in.File, in.FileName = file, args[0]
+			}
+			static, notices, err := config.Load(in)
+			if err != nil {
+				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return serve(ctx, static, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(ctx, static, notices, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringArrayVar(&overrides, "override", nil, "set a key, `key=value`; may be repeated")
 	return cmd
 }
 
+// serverEnviron is the environment without the variable of the client commands,
+// which is no config of a broker.
+func serverEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, bootstrapEnv+"=") })
+}
+
 // serve runs a broker until ctx ends.
-func serve(ctx context.Context, static config.Map, out, log io.Writer) error {
+func serve(ctx context.Context, static config.Map, notices []config.Notice, out, log io.Writer) error {
 	level := new(slog.LevelVar)
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
+	for _, notice := range notices {
+		logger.Warn("this config has no effect", "key", notice.Key, "from", notice.From, "why", notice.Text)
+	}
 	node.TuneRuntime()
 	n, err := node.New(static, node.Env{Logger: logger, Level: level})
 	if err != nil {

@@ -64,7 +64,7 @@ func (b *Broker) configEntries(rq *Request, r *protocol.DescribeConfigsRequestDe
 		if err := b.isSelf(r.ResourceName); err != nil {
 			return nil, err
 		}
-		return b.loggerEntries(own), nil
+		return b.loggerEntries(), nil
 	case metadata.ClientMetricsResource:
 		if r.ResourceName == "" {
 			return nil, refusal{protocol.ErrInvalidRequest, "Client metrics subscription name must not be empty"}
@@ -103,7 +103,7 @@ func wanted(keys []string, name string) bool {
 
 func describeEntry(e *config.Entry, synonyms, docs bool) protocol.DescribeConfigsResponseDescribeConfigsResourceResult {
 	out := protocol.DescribeConfigsResponseDescribeConfigsResourceResult{
-		Name: e.Name, Value: e.Value, ReadOnly: e.ReadOnly, ConfigSource: int8(e.Source), IsSensitive: e.Sensitive(), ConfigType: int8(e.Type()),
+		Name: e.Name, Value: e.Value, ReadOnly: e.ReadOnly, ConfigSource: int8(e.Source), IsSensitive: e.Sensitive() && e.Source != config.SourceBrokerLogger, ConfigType: int8(e.Type()),
 		Synonyms: []protocol.DescribeConfigsResponseDescribeConfigsSynonym{},
 	}
 	if synonyms {
@@ -120,10 +120,7 @@ func describeEntry(e *config.Entry, synonyms, docs bool) protocol.DescribeConfig
 
 // loggerEntries are the levels of this broker's loggers (KIP-412): one, for
 // everything.
-func (b *Broker) loggerEntries(own map[string]string) []config.Entry {
-	level, source := b.LogLevel(), config.SourceDefault
-	if _, set := own[controller.RootLogger]; set {
-		source = config.SourceBrokerLogger
-	}
-	return []config.Entry{{Name: controller.RootLogger, Value: &level, Source: source}}
+func (b *Broker) loggerEntries() []config.Entry {
+	level := b.LogLevel()
+	return []config.Entry{{Name: controller.RootLogger, Value: &level, Source: config.SourceBrokerLogger}}
 }

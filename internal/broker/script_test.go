@@ -301,7 +301,9 @@ func (s *script) learn(v reflect.Value) {
 			s.names[fmt.Sprint(b.Port)] = "<port>"
 		}
 	case *protocol.DescribeClusterResponse:
-		s.names[m.ClusterId] = "<cluster>"
+		if m.ClusterId != "" {
+			s.names[m.ClusterId] = "<cluster>"
+		}
 		for _, b := range m.Brokers {
 			s.names[fmt.Sprint(b.Port)] = "<port>"
 		}

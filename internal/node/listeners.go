@@ -2,7 +2,6 @@ package node
 
 import (
 	"net"
-	"net/url"
 	"os"
 	"strconv"
 
@@ -11,40 +10,38 @@ import (
 	"github.com/travisjeffery/jocko/internal/server"
 )
 
-type listenerTMP struct{ Name, Addr string }
-
-func parseListeners(cfg config.Lookup) ([]listenerTMP, error) {
-	var out []listenerTMP
-	for _, l := range config.Listeners.In(cfg) {
-		u, err := url.Parse(l)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, listenerTMP{u.Scheme, u.Host})
-	}
-	return out, nil
-}
-
-func serverListeners(ls []listenerTMP) []server.Listener {
-	var out []server.Listener
-	for _, l := range ls {
-		out = append(out, server.Listener{Name: l.Name, Addr: l.Addr})
+// serverListeners are the addresses to bind.
+func serverListeners(listen []config.Endpoint) []server.Listener {
+	out := make([]server.Listener, len(listen))
+	for i, e := range listen {
+		out[i] = server.Listener{Name: e.Name, Addr: e.Addr()}
 	}
 	return out
 }
 
+// advertised are the addresses that clients are told. A port that was left to
+// the system is the one that was bound; no host, all interfaces, is this host's
+// name, as in Kafka.
 func (n *Node) advertised() ([]metadata.Listener, error) {
-	var out []metadata.Listener
-	for _, l := range n.listeners {
-		host, port, err := net.SplitHostPort(n.server.Addr(l.Name).String())
-		if err != nil {
-			return nil, err
+	out := make([]metadata.Listener, len(n.endpoints.Advertised))
+	for i, e := range n.endpoints.Advertised {
+		if e.Port == 0 {
+			_, port, err := net.SplitHostPort(n.server.Addr(e.Name).String())
+			if err != nil {
+				return nil, err
+			}
+			if e.Port, err = strconv.Atoi(port); err != nil {
+				return nil, err
+			}
 		}
-		p, _ := strconv.Atoi(port)
-		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-			host, _ = os.Hostname()
+		if ip := net.ParseIP(e.Host); e.Host == "" || ip != nil && ip.IsUnspecified() {
+			host, err := os.Hostname()
+			if err != nil {
+				return nil, err
+			}
+			e.Host = host
 		}
-		out = append(out, metadata.Listener{Name: l.Name, Host: host, Port: int32(p)})
+		out[i] = metadata.Listener{Name: e.Name, Host: e.Host, Port: int32(e.Port)}
 	}
 	return out, nil
 }

@@ -73,7 +73,7 @@ var Version = "dev"
 // Node is one broker with its share of the metadata quorum.
 type Node struct {
 	static    *config.Broker // as started, without dynamic configs
-	listeners []listenerTMP
+	endpoints *config.Endpoints
 	env       Env
 	self      metadata.BrokerID
 
@@ -95,9 +95,9 @@ type Node struct {
 // is touched before Run.
 func New(static config.Map, env Env) (*Node, error) {
 	n := &Node{static: config.NewBroker(static), env: env.withDefaults(), ready: make(chan struct{})}
-	n.self = metadata.BrokerID(config.NodeID.In(n.static))
+	n.self = metadata.BrokerID(config.ID(n.static))
 	var err error
-	if n.listeners, err = parseListeners(n.static); err != nil {
+	if n.endpoints, err = config.ParseEndpoints(n.static); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -107,7 +107,7 @@ func New(static config.Map, env Env) (*Node, error) {
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // Addr is the host:port of the first listener; valid once Ready.
-func (n *Node) Addr() string { return n.server.Addr(n.listeners[0].Name).String() }
+func (n *Node) Addr() string { return n.server.Addr(n.endpoints.Listen[0].Name).String() }
 
 // AdminAddr is the host:port of the admin endpoint, "" if it is off; valid once
 // Ready.
@@ -156,7 +156,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 func (n *Node) openLogs(parts *parts) error {
 	cfg := n.static
 	dirs, err := commitlog.OpenDirs(n.env.FS, commitlog.DirsOptions{
-		Paths:              logDirs(cfg),
+		Paths:              config.Dirs(cfg),
 		NodeID:             int32(n.self),
 		RecoveryThreads:    config.NumRecoveryThreadsPerDataDir.In(cfg),
 		MaxOpenFiles:       config.LogMaxOpenFiles.In(cfg),
@@ -203,7 +203,6 @@ func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
 	n.controller = controller.New(controller.Options{
 		Log: n.raft, Broker: n.brokerConfig, Logger: logger, NewID: newID, Rand: n.env.Rand,
 	})
-	n.broker = nil
 	image := n.raft.Image()
 	n.configure(nil, image, nil)
 	n.replicas.Apply(nil, image, metadata.Diff(metadata.Empty(), image))
@@ -229,7 +228,7 @@ func (n *Node) serve(parts *parts) error {
 	})
 	var err error
 	n.server, err = server.Listen(server.Options{
-		Listen: n.env.Listen, Listeners: serverListeners(n.listeners), Handler: n.broker, Metrics: &n.metrics.Server, Log: n.env.Logger,
+		Listen: n.env.Listen, Listeners: serverListeners(n.endpoints.Listen), Handler: n.broker, Metrics: &n.metrics.Server, Log: n.env.Logger,
 		Limits: server.Limits{
 			MaxConnections:      unbounded(config.MaxConnections.In(cfg)),
 			MaxConnectionsPerIP: unbounded(config.MaxConnectionsPerIP.In(cfg)),
@@ -330,16 +329,9 @@ func (n *Node) brokerConfig(img *metadata.Image) *config.Broker {
 func (n *Node) raftDir() string {
 	dir := config.MetadataLogDir.In(n.static)
 	if dir == "" {
-		dir = logDirs(n.static)[0]
+		dir = config.Dirs(n.static)[0]
 	}
 	return filepath.Join(dir, "__raft")
-}
-
-func logDirs(cfg config.Lookup) []string {
-	if dirs := config.LogDirs.In(cfg); len(dirs) > 0 {
-		return dirs
-	}
-	return config.LogDir.In(cfg)
 }
 
 // requestMemory is the budget for requests in flight.
