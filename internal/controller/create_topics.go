@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/travisjeffery/jocko/internal/config"
@@ -112,8 +111,8 @@ func collisionKeys(img *metadata.Image) map[string]string {
 // createTopic makes one topic's records and its part of the response.
 func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, broker *config.Broker, newID func() protocol.UUID, place *placer, collisions map[string]string) ([]metadata.Record, protocol.CreateTopicsResponseCreatableTopicResult, error) {
 	var none protocol.CreateTopicsResponseCreatableTopicResult
-	if err := metadata.CheckTopicName(t.Name); err != nil {
-		return nil, none, refuse(protocol.ErrInvalidTopicException, err.Error())
+	if err := checkTopicName(t.Name); err != nil {
+		return nil, none, err
 	}
 	if img.Topic(t.Name) != nil {
 		return nil, none, refuse(protocol.ErrTopicAlreadyExists, fmt.Sprintf("Topic '%s' already exists.", t.Name))
@@ -121,7 +120,7 @@ func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTo
 	if other, taken := collisions[metadata.CollisionKey(t.Name)]; taken {
 		return nil, none, refuse(protocol.ErrInvalidTopicException, fmt.Sprintf("Topic '%s' collides with existing topic: %s", t.Name, other))
 	}
-	configs, err := topicConfigs(t)
+	configs, err := topicConfigs(t, broker)
 	if err != nil {
 		return nil, none, err
 	}
@@ -146,7 +145,7 @@ func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTo
 
 // topicConfigs checks what the request sets and makes its records, in the order
 // of the names.
-func topicConfigs(t *protocol.CreateTopicsRequestCreatableTopic) ([]*protocol.ConfigRecord, error) {
+func topicConfigs(t *protocol.CreateTopicsRequestCreatableTopic, broker *config.Broker) ([]*protocol.ConfigRecord, error) {
 	var out []*protocol.ConfigRecord
 	own := make(map[string]string)
 	for i := range t.Configs {
@@ -158,8 +157,8 @@ func topicConfigs(t *protocol.CreateTopicsRequestCreatableTopic) ([]*protocol.Co
 		value := *kv.Value
 		out = append(out, &protocol.ConfigRecord{ResourceType: metadata.TopicResource, ResourceName: t.Name, Name: kv.Name, Value: &value})
 	}
-	if err := checkTopicConfigs(own); err != nil {
-		return nil, err
+	if err := config.CheckTopic(own, broker); err != nil {
+		return nil, refuseConfig(err)
 	}
 	slices.SortStableFunc(out, func(a, b *protocol.ConfigRecord) int { return compareNames(a.Name, b.Name) })
 	return out, nil
@@ -171,20 +170,6 @@ func values(records []*protocol.ConfigRecord) map[string]string {
 		m[r.Name] = *r.Value
 	}
 	return m
-}
-
-// checkTopicConfigs checks values that are to be a topic's own.
-func checkTopicConfigs(values map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		k := config.Topics.Get(name)
-		if k == nil {
-			return refuse(protocol.ErrInvalidConfig, "Unknown topic config name: "+name)
-		}
-		if err := k.Check(values[name]); err != nil {
-			return refuse(protocol.ErrInvalidConfig, err.Error())
-		}
-	}
-	return nil
 }
 
 // createdConfigs are the configs in force that the answer shows (KIP-525).
