@@ -300,6 +300,16 @@ func (s *script) learn(v reflect.Value) {
 		for _, b := range m.Brokers {
 			s.names[fmt.Sprint(b.Port)] = "<port>"
 		}
+	case *protocol.DeleteTopicsResponse:
+		for _, t := range m.Responses {
+			if t.Name != nil && t.ErrorCode == 0 {
+				s.name(t.TopicId, *t.Name)
+			}
+		}
+	case *protocol.DescribeTopicPartitionsResponse:
+		for _, t := range m.Topics {
+			s.name(t.TopicId, *t.Name)
+		}
 	case *protocol.DescribeClusterResponse:
 		if m.ClusterId != "" {
 			s.names[m.ClusterId] = "<cluster>"
