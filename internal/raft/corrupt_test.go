@@ -116,6 +116,30 @@ func TestDamagedLogIsRefused(t *testing.T) {
 	}
 }
 
+// TestDamagedOldSegmentIsRefused: of a segment that is sealed, every byte that matters is checked when it is read.
+func TestDamagedOldSegmentIsRefused(t *testing.T) {
+	m := memory(t)
+	o := options(m, testDir)
+	o.SegmentBytes = 1000
+	want := written(t, o, m, -1)
+	name := filepath.Join(testDir, "00000000000000000001-0000000000000000.wal")
+	b, err := vfs.ReadFile(m, name)
+	ok(t, err)
+	refused := 0
+	for at := range b {
+		got, err := damaged(t, m, name, flip(at))
+		if err != nil {
+			refused++
+		} else if !metadata.Diff(want, got).Empty() {
+			t.Fatalf("a flip at %d changes what is found", at)
+		}
+	}
+	t.Logf("%d bytes: %d refused", len(b), refused)
+	if refused < len(b)/2 {
+		t.Fatalf("only %d flips of %d were noticed", refused, len(b))
+	}
+}
+
 func TestTruncatedLog(t *testing.T) {
 	m := memory(t)
 	written(t, options(m, testDir), m, -1)

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	hraft "github.com/hashicorp/raft"
+
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/vfs"
@@ -192,6 +194,42 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("after a restart: %+v", d)
 		}
 	})
+}
+
+// TestNothingIsWrittenAfterAFailure: a sync that is tried again proves nothing.
+func TestNothingIsWrittenAfterAFailure(t *testing.T) {
+	m := memory(t)
+	failing := false
+	fsys := vfs.NewFault(m, func(op vfs.Op) error {
+		if failing && op.Kind == vfs.OpDatasync {
+			failing = false
+			return syscall.EIO
+		}
+		return nil
+	})
+	s, err := openStorage(storageOptions{fs: fsys, dir: testDir, log: quiet, segmentBytes: 4096, longLog: 1 << 20})
+	ok(t, err)
+	defer s.close()
+	ok(t, s.begin(hraft.Configuration{}))
+	failing = true
+	if err := s.logs.StoreLog(&hraft.Log{Index: 2, Term: 1}); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("append: %v", err)
+	}
+	ops := m.Ops()
+	errs := map[string]error{
+		"append":   s.logs.StoreLog(&hraft.Log{Index: 2, Term: 1}),
+		"truncate": s.logs.DeleteRange(1, 1),
+		"vote":     s.votes.SetUint64([]byte(termKey), 9),
+	}
+	_, errs["snapshot"] = s.snaps.Create(1, 1, 1, hraft.Configuration{}, 1, nil)
+	for what, err := range errs {
+		if !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s after a failed sync: %v", what, err)
+		}
+	}
+	if m.Ops() != ops {
+		t.Errorf("%d operations after a failed sync", m.Ops()-ops)
+	}
 }
 
 // TestVotesSurvive: a term or vote that was set is found after a power cut at any later moment.
