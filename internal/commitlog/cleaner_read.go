@@ -72,8 +72,10 @@ func (r *batchReader) fill() error {
 	if err != nil {
 		return r.damaged(err)
 	}
-	if ok, err := sc.check(r.pos, size, b.CRC()); !ok || err != nil {
-		return r.damaged(errors.Join(errTorn, err))
+	if ok, err := sc.check(r.pos, size, b.CRC()); err != nil {
+		return err
+	} else if !ok {
+		return r.damaged(errTorn)
 	}
 	r.buf = make([]byte, size)
 	return r.read()

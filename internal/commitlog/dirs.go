@@ -26,6 +26,8 @@ type DirsOptions struct {
 	ClusterID string // "": not known yet, see SetIdentity
 	NodeID    int32  // -1: not known yet
 
+	Cleaner CleanerOptions // compaction: DefaultCleanerOptions()
+
 	RecoveryThreads    int           // num.recovery.threads.per.data.dir: 2
 	MaxOpenFiles       int           // .log files open at a time, those in use apart: 3,000
 	IndexCacheBytes    int64         // memory for the indexes of sealed segments: 64 MiB
@@ -50,6 +52,7 @@ func (o *DirsOptions) setDefaults() {
 	setDefault(&o.CheckpointInterval, 5*time.Second)
 	setDefault(&o.ProducerExpiry, 24*time.Hour)
 	setDefault(&o.ExpiryInterval, 10*time.Minute)
+	o.Cleaner.setDefaults()
 	if o.Config == (LogConfig{}) {
 		o.Config = DefaultLogConfig()
 	}
@@ -80,6 +83,8 @@ type Dirs struct {
 	opt  DirsOptions
 	dirs []*logDir
 
+	cleaner *cleaner
+
 	mu          sync.RWMutex
 	logs        map[TP]*Log
 	creating    map[TP]bool
@@ -101,6 +106,7 @@ func OpenDirs(fsys vfs.FS, opt DirsOptions) (*Dirs, error) {
 	d.env = &env{
 		fs: fsys, now: opt.Now, opt: &d.opt, fds: &fdCache{limit: opt.MaxOpenFiles}, indexes: newIndexCache(opt.IndexCacheBytes),
 	}
+	d.cleaner = newCleaner(d, opt.Cleaner)
 	if err := d.open(); err != nil {
 		d.unlock()
 		return nil, err
@@ -327,7 +333,8 @@ func (d *Dirs) SetBrokerEpoch(epoch int64) {
 	d.brokerEpoch = epoch
 }
 
-// Run flushes, writes checkpoints, enforces retention, removes deleted files and moves logs between directories until ctx ends.
+// Run flushes, writes checkpoints, enforces retention, compacts, removes deleted files and moves logs between directories until
+// ctx ends.
 func (d *Dirs) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, dir := range d.dirs {
@@ -339,6 +346,7 @@ func (d *Dirs) Run(ctx context.Context) error {
 	wg.Go(func() { d.every(ctx, d.opt.ExpiryInterval, d.expireProducers) })
 	wg.Go(func() { d.every(ctx, time.Second, d.pollSpace) })
 	wg.Go(func() { d.runMoves(ctx) })
+	wg.Go(func() { d.cleaner.run(ctx) })
 	wg.Wait()
 	return nil
 }

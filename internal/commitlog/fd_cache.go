@@ -1,6 +1,8 @@
 package commitlog
 
 import (
+	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -68,21 +70,28 @@ type fdCache struct {
 	hand int
 }
 
-// reader returns the segment's file with a reference taken.
-func (c *fdCache) reader(fs vfs.FS, s *segment, folder string) (*handle, error) {
-	for {
+// reader returns the segment's file with a reference taken. A segment that was replaced has no file any more.
+func (c *fdCache) reader(fsys vfs.FS, s *segment, folder string) (*handle, error) {
+	for !s.gone.Load() {
 		if h := s.handle.Load(); h != nil && h.ref() {
 			h.used.Store(true)
 			return h, nil
 		}
-		f, err := fs.Open(s.file(folder, logSuffix))
+		f, err := fsys.Open(s.file(folder, logSuffix))
 		if err != nil {
 			return nil, err
 		}
-		if h := c.install(s, f, false); h != nil {
+		h := c.install(s, f, false)
+		if h == nil {
+			continue
+		}
+		if !s.gone.Load() {
 			return h, nil
 		}
+		c.retire(h) // what was opened may be the file of the segment that came instead
+		h.Unpin()
 	}
+	return nil, fmt.Errorf("%s: %w", offsetFile(s.base, logSuffix), fs.ErrNotExist)
 }
 
 // writer is reader for the file that is appended to, which is created if it isn't there. Log.mu is held: there is no other

@@ -229,13 +229,22 @@ func (l *Log) tidyFolder() (map[string]bool, error) {
 		}
 	}
 	files := make(map[string]bool)
+	var rest []string
 	for _, e := range entries {
-		if e.IsDir {
-			continue
-		}
-		if !leftOver(e.Name, cleaned) {
+		switch {
+		case e.IsDir:
+		case leftOver(e.Name, cleaned):
+			rest = append(rest, e.Name)
+		default:
 			files[e.Name] = true
-		} else if err := l.env.fs.Remove(filepath.Join(l.folder, e.Name)); err != nil {
+		}
+	}
+	// .cleaned files go last: as long as one is there, .swap files don't count.
+	slices.SortStableFunc(rest, func(a, b string) int {
+		return strings.Compare(filepath.Ext(b), filepath.Ext(a))
+	})
+	for _, name := range rest {
+		if err := l.env.fs.Remove(filepath.Join(l.folder, name)); err != nil {
 			return nil, err
 		}
 	}

@@ -38,6 +38,7 @@ type segment struct {
 	checked checkedRanges
 
 	handle atomic.Pointer[handle] // its open file; not guarded
+	gone   atomic.Bool            // others took its place and have, or will have, the names of its files; not guarded
 }
 
 // timestampUnknown says that firstTimestamp has yet to be read.

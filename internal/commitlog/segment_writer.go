@@ -115,33 +115,59 @@ func (l *Log) replaceSegments(old []*segment, writers []*segmentWriter) error {
 	if err := fsys.SyncDir(folder); err != nil {
 		return err
 	}
+	pins, err := l.completeSwaps(writers, folder)
+	if err != nil { // the next start may find the new segments complete: nothing may change until then
+		l.logDir().offline(fmt.Errorf("replace segments of %s: %w", l.tp, err))
+		return err
+	}
+	l.env.indexes.rebuild.Lock() // whoever rebuilds an index is about to write a file of this name
+	l.installSegments(old, writers)
+	l.env.indexes.rebuild.Unlock()
+	if err := l.settleReplacement(old, writers, folder); err != nil {
+		l.logDir().offline(fmt.Errorf("replace segments of %s: %w", l.tp, err))
+		return err // the files stay pinned: what can be read is read through them
+	}
+	l.unloadSegments(writers)
+	for _, h := range pins {
+		h.Unpin()
+	}
+	return nil
+}
+
+// unloadSegments lets go of indexes that can be read from files now.
+func (l *Log) unloadSegments(writers []*segmentWriter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range writers {
+		l.unloadLocked(w.seg)
+	}
+}
+
+// completeSwaps gives the files of new segments names under which the next start puts them in place, and pins them: readers need
+// them while their names change.
+func (l *Log) completeSwaps(writers []*segmentWriter, folder string) (pins []*handle, err error) {
+	fsys := l.env.fs
 	// From the last on: while any .cleaned file is left, .swap files of higher offsets don't count.
 	for _, w := range slices.Backward(writers) {
 		for _, suffix := range segmentSuffixes {
 			if err := renameIfThere(fsys, w.name(suffix), w.seg.file(folder, suffix+swapSuffix)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	if err := fsys.SyncDir(folder); err != nil {
-		return err
+		return nil, err
 	}
-	var pins []*handle
-	for _, w := range writers { // readers need the files while their names change
+	for _, w := range writers {
 		f, err := fsys.Open(w.seg.file(folder, logSuffix+swapSuffix))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if h := l.env.fds.install(w.seg, f, false); h != nil {
 			pins = append(pins, h)
 		}
 	}
-	l.installSegments(old, writers)
-	err = l.settleReplacement(old, writers, folder)
-	for _, h := range pins {
-		h.Unpin()
-	}
-	return err
+	return pins, nil
 }
 
 func (l *Log) checkReplaceable(old []*segment) (folder string, err error) {
@@ -162,7 +188,8 @@ func (l *Log) checkReplaceable(old []*segment) (folder string, err error) {
 	return l.folder, nil
 }
 
-// installSegments changes the list of segments.
+// installSegments changes the list of segments. The new ones have other names yet: until that has changed, they are read through
+// the open file and the indexes in memory.
 func (l *Log) installSegments(old []*segment, writers []*segmentWriter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,7 +202,9 @@ func (l *Log) installSegments(old []*segment, writers []*segmentWriter) {
 	l.setSegmentsLocked(append(list, l.segments[i+len(old):]...))
 	for n, s := range list[i:] {
 		s.next = l.segments[i+n+1].base
-		l.unloadLocked(s)
+	}
+	for _, s := range old {
+		s.gone.Store(true)
 	}
 	l.changes.Add(1)
 }
