@@ -161,6 +161,9 @@ func checkLoggers(after map[string]string, ch *resourceChange, _ *config.Broker)
 
 // checkTopicName is metadata.CheckTopicName, for a client.
 func checkTopicName(name string) error {
+	if name == "." || name == ".." {
+		return refuse(protocol.ErrInvalidTopicException, "Topic name is invalid: '"+name+"' is not allowed")
+	}
 	if err := metadata.CheckTopicName(name); err != nil {
 		text := err.Error()
 		return refuse(protocol.ErrInvalidTopicException, strings.ToUpper(text[:1])+text[1:])

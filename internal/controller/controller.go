@@ -42,7 +42,8 @@ type Options struct {
 // Controller decides for the cluster while its node leads the metadata quorum.
 type Controller struct {
 	Options
-	queue chan *decision
+	queue   chan *decision
+	stopped chan struct{} // closed when Run has returned: nothing is decided any more
 }
 
 // A decision is one request on its way: decide runs on the controller's
@@ -63,11 +64,13 @@ const (
 
 // New returns a Controller; Run makes it work.
 func New(o Options) *Controller {
-	return &Controller{Options: o, queue: make(chan *decision, maxQueued)}
+	return &Controller{Options: o, queue: make(chan *decision, maxQueued), stopped: make(chan struct{})}
 }
 
-// Run decides until ctx ends.
+// Run decides until ctx ends. It is called once. Whoever still waits is answered
+// NOT_CONTROLLER.
 func (c *Controller) Run(ctx context.Context) error {
+	defer close(c.stopped)
 	settled := false // the image holds everything this controller ever proposed
 	for {
 		select {
@@ -142,11 +145,15 @@ func (c *Controller) run(ctx context.Context, decide func(*metadata.Image) []met
 	d := &decision{decide: decide, done: make(chan struct{})}
 	select {
 	case c.queue <- d:
+	case <-c.stopped:
+		return protocol.ErrNotController
 	case <-ctx.Done():
 		return protocol.ErrRequestTimedOut
 	}
 	select {
 	case <-d.done:
+	case <-c.stopped:
+		return protocol.ErrNotController
 	case <-ctx.Done():
 		return protocol.ErrRequestTimedOut
 	}

@@ -69,7 +69,7 @@ func growTopic(img *metadata.Image, q *protocol.CreatePartitionsRequestCreatePar
 	case want < have:
 		return nil, refuse(protocol.ErrInvalidPartitions, fmt.Sprintf("The topic %s currently has %d partition(s); %d would not be an increase.", q.Name, have, want))
 	case want-have > maxPartitionsPerRequest:
-		return nil, refuse(protocol.ErrPolicyViolation, "Excessively large number of partitions per request.")
+		return nil, refuse(protocol.ErrPolicyViolation, "Excessively large number of additional partitions per request.")
 	}
 	added, err := addedReplicas(img, t, q, place, want-have)
 	if err != nil {

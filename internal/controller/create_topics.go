@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/metadata"
@@ -13,6 +14,9 @@ import (
 // maxPartitionsPerRequest bounds the partitions that one request may make, as
 // in Kafka.
 const maxPartitionsPerRequest = 10_000
+
+// metadataTopic is what the metadata log is called where it shows.
+const metadataTopic = "__cluster_metadata"
 
 // CreateTopics creates topics, each on its own: one that is refused doesn't
 // keep the others from being made.
@@ -55,7 +59,7 @@ func createTopics(img *metadata.Image, m *protocol.CreateTopicsRequest, broker *
 	for i := range m.Topics {
 		named[m.Topics[i].Name]++
 	}
-	collisions := collisionKeys(img)
+	collisions := &collisions{image: img}
 	for i := range m.Topics {
 		t := &m.Topics[i]
 		switch named[t.Name] {
@@ -74,7 +78,6 @@ func createTopics(img *metadata.Image, m *protocol.CreateTopicsRequest, broker *
 			resp.Topics = append(resp.Topics, failedTopic(t.Name, code, text))
 			continue
 		}
-		collisions[metadata.CollisionKey(t.Name)] = t.Name
 		if m.ValidateOnly {
 			result.TopicId = protocol.UUID{}
 		} else {
@@ -100,24 +103,40 @@ func partitionsAsked(m *protocol.CreateTopicsRequest, broker config.Lookup) int 
 	return n
 }
 
-func collisionKeys(img *metadata.Image) map[string]string {
-	keys := make(map[string]string, img.TopicCount())
-	for t := range img.Topics() {
-		keys[metadata.CollisionKey(t.Name)] = t.Name
+// collisions finds topics that the metrics of Kafka can't tell from another: "."
+// and "_" are the same there. It looks at all topics once, if it must.
+type collisions struct {
+	image *metadata.Image
+	names map[string]string // by collision key
+}
+
+func (c *collisions) with(name string) (other string, found bool) {
+	if !strings.ContainsAny(name, "._") {
+		return "", false
 	}
-	return keys
+	if c.names == nil {
+		c.names = make(map[string]string, c.image.TopicCount())
+		for t := range c.image.Topics() {
+			c.names[metadata.CollisionKey(t.Name)] = t.Name
+		}
+	}
+	other, found = c.names[metadata.CollisionKey(name)]
+	return other, found
 }
 
 // createTopic makes one topic's records and its part of the response.
-func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, broker *config.Broker, newID func() protocol.UUID, place *placer, collisions map[string]string) ([]metadata.Record, protocol.CreateTopicsResponseCreatableTopicResult, error) {
+func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, broker *config.Broker, newID func() protocol.UUID, place *placer, collisions *collisions) ([]metadata.Record, protocol.CreateTopicsResponseCreatableTopicResult, error) {
 	var none protocol.CreateTopicsResponseCreatableTopicResult
+	if t.Name == metadataTopic {
+		return nil, none, refuse(protocol.ErrInvalidRequest, "Creation of internal topic "+metadataTopic+" is prohibited.")
+	}
 	if err := checkTopicName(t.Name); err != nil {
 		return nil, none, err
 	}
 	if img.Topic(t.Name) != nil {
 		return nil, none, refuse(protocol.ErrTopicAlreadyExists, fmt.Sprintf("Topic '%s' already exists.", t.Name))
 	}
-	if other, taken := collisions[metadata.CollisionKey(t.Name)]; taken {
+	if other, found := collisions.with(t.Name); found {
 		return nil, none, refuse(protocol.ErrInvalidTopicException, fmt.Sprintf("Topic '%s' collides with existing topic: %s", t.Name, other))
 	}
 	configs, err := topicConfigs(t, broker)
@@ -147,20 +166,25 @@ func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTo
 // of the names.
 func topicConfigs(t *protocol.CreateTopicsRequestCreatableTopic, broker *config.Broker) ([]*protocol.ConfigRecord, error) {
 	var out []*protocol.ConfigRecord
+	var nulls []string
 	own := make(map[string]string)
 	for i := range t.Configs {
 		kv := &t.Configs[i]
 		if kv.Value == nil {
-			return nil, refuse(protocol.ErrInvalidConfig, "Null value not supported for topic configs: "+kv.Name)
+			nulls = append(nulls, kv.Name)
+			continue
 		}
 		own[kv.Name] = *kv.Value
 		value := *kv.Value
 		out = append(out, &protocol.ConfigRecord{ResourceType: metadata.TopicResource, ResourceName: t.Name, Name: kv.Name, Value: &value})
 	}
+	if len(nulls) > 0 {
+		return nil, refuse(protocol.ErrInvalidConfig, "Null value not supported for topic configs: "+strings.Join(nulls, ","))
+	}
 	if err := config.CheckTopic(own, broker); err != nil {
 		return nil, refuseConfig(err)
 	}
-	slices.SortStableFunc(out, func(a, b *protocol.ConfigRecord) int { return compareNames(a.Name, b.Name) })
+	slices.SortStableFunc(out, func(a, b *protocol.ConfigRecord) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
@@ -181,16 +205,6 @@ func createdConfigs(own map[string]string, broker *config.Broker) []protocol.Cre
 		})
 	}
 	return out
-}
-
-func compareNames(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // newPartition is a partition in its first state: all replicas that aren't

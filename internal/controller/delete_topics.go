@@ -37,54 +37,73 @@ func topicsToDelete(m *protocol.DeleteTopicsRequest) []protocol.DeleteTopicsRequ
 	return topics
 }
 
-// deleteTopics decides on a DeleteTopics request. A topic named twice, once by
-// name and once by id even, is refused both times.
+// deleteTopics decides on a DeleteTopics request. What is named twice, once by
+// name and once by id even, is refused; equal entries are answered once.
 func deleteTopics(img *metadata.Image, topics []protocol.DeleteTopicsRequestDeleteTopicState) ([]metadata.Record, *protocol.DeleteTopicsResponse) {
 	resp := &protocol.DeleteTopicsResponse{Responses: []protocol.DeleteTopicsResponseDeletableTopicResult{}}
-	found := make([]*metadata.Topic, len(topics))
-	times := make(map[metadata.TopicID]int)
+	times := make(map[doomed]int)
 	for i := range topics {
-		if found[i] = findTopic(img, &topics[i]); found[i] != nil {
-			times[found[i].ID]++
-		}
+		times[doomedOf(&topics[i])]++
 	}
+	answered := make(map[doomed]bool)
 	var records []metadata.Record
 	for i := range topics {
-		q, t := &topics[i], found[i]
+		q := &topics[i]
+		key := doomedOf(q)
+		if answered[key] {
+			continue
+		}
 		result := protocol.DeleteTopicsResponseDeletableTopicResult{Name: q.Name, TopicId: q.TopicId}
-		err := deletable(q, t, times)
+		t, err := deletable(img, key, times)
 		if err == nil {
 			records = append(records, &protocol.RemoveTopicRecord{TopicId: t.ID})
-		}
-		if t != nil && err == nil {
 			result.Name, result.TopicId = &t.Name, t.ID
 		}
+		answered[key] = times[key] > 1
 		result.ErrorCode, result.ErrorMessage = codeAndText(err)
 		resp.Responses = append(resp.Responses, result)
 	}
 	return records, resp
 }
 
-func findTopic(img *metadata.Image, q *protocol.DeleteTopicsRequestDeleteTopicState) *metadata.Topic {
-	if q.Name != nil {
-		return img.Topic(*q.Name)
-	}
-	return img.TopicByID(q.TopicId)
+// doomed is an entry of the request as a value.
+type doomed struct {
+	byName bool
+	name   string
+	id     metadata.TopicID
 }
 
-func deletable(q *protocol.DeleteTopicsRequestDeleteTopicState, t *metadata.Topic, times map[metadata.TopicID]int) error {
-	byID := q.TopicId != (protocol.UUID{})
-	switch {
-	case q.Name == nil && !byID:
-		return refuse(protocol.ErrInvalidRequest, "Neither topic name nor id were specified.")
-	case q.Name != nil && byID:
-		return refuse(protocol.ErrInvalidRequest, "You may not specify both topic name and topic id.")
-	case t == nil && byID:
-		return protocol.ErrUnknownTopicId
-	case t == nil:
-		return protocol.ErrUnknownTopicOrPartition
-	case times[t.ID] > 1:
-		return refuse(protocol.ErrInvalidRequest, "Duplicate topic name or id.")
+func doomedOf(q *protocol.DeleteTopicsRequestDeleteTopicState) doomed {
+	if q.Name == nil {
+		return doomed{id: q.TopicId}
 	}
-	return nil
+	return doomed{byName: true, name: *q.Name, id: q.TopicId}
+}
+
+// deletable finds the topic of an entry, or what is wrong with the entry.
+func deletable(img *metadata.Image, d doomed, times map[doomed]int) (*metadata.Topic, error) {
+	byID := d.id != protocol.UUID{}
+	switch {
+	case !d.byName && !byID:
+		return nil, refuse(protocol.ErrInvalidRequest, "Neither topic name nor id were specified.")
+	case d.byName && byID:
+		return nil, refuse(protocol.ErrInvalidRequest, "You may not specify both topic name and topic id.")
+	case times[d] > 1 && byID:
+		return nil, refuse(protocol.ErrInvalidRequest, "Duplicate topic id.")
+	case times[d] > 1:
+		return nil, refuse(protocol.ErrInvalidRequest, "Duplicate topic name.")
+	case byID:
+		if t := img.TopicByID(d.id); t != nil {
+			return t, nil
+		}
+		return nil, protocol.ErrUnknownTopicId
+	}
+	t := img.Topic(d.name)
+	if t == nil {
+		return nil, protocol.ErrUnknownTopicOrPartition
+	}
+	if times[doomed{id: t.ID}] > 0 {
+		return nil, refuse(protocol.ErrInvalidRequest, "The provided topic name maps to an ID that was already supplied.")
+	}
+	return t, nil
 }

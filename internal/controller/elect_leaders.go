@@ -34,7 +34,6 @@ func electLeaders(img *metadata.Image, m *protocol.ElectLeadersRequest) ([]metad
 	resp := &protocol.ElectLeadersResponse{ReplicaElectionResults: []protocol.ElectLeadersResponseReplicaElectionResult{}}
 	if m.ElectionType != preferredElection && m.ElectionType != uncleanElection {
 		resp.ErrorCode = int16(protocol.ErrInvalidRequest)
-		return nil, resp
 	}
 	var records []metadata.Record
 	add := func(topic string, partitions []int32, quiet bool) {
@@ -83,8 +82,12 @@ func electLeader(img *metadata.Image, topic string, index int32, kind int8) (met
 		return nil, refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("No such partition as %s-%d", topic, index))
 	}
 	p := t.Partitions[index]
-	if kind == uncleanElection {
+	switch kind {
+	case preferredElection:
+	case uncleanElection:
 		return electUnclean(img, t, p)
+	default:
+		return nil, refuse(protocol.ErrInvalidRequest, fmt.Sprintf("Unknown election type %d", kind))
 	}
 	preferred := p.Replicas[0]
 	if p.Leader == preferred {

@@ -73,7 +73,7 @@ func assign(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, 
 	case rf == -1:
 		rf = defaultReplicationFactor(img, broker)
 	case rf <= 0:
-		return nil, refuse(protocol.ErrInvalidReplicationFactor, "Replication factor was set to an invalid non-positive value.")
+		return nil, refuse(protocol.ErrInvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
 	}
 	return place.partitions(n, rf)
 }

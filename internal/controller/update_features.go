@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -67,19 +68,10 @@ func (c *Controller) UpdateFeatures(ctx context.Context, m *protocol.UpdateFeatu
 func updateFeatures(img *metadata.Image, m *protocol.UpdateFeaturesRequest, version int16) ([]metadata.Record, *protocol.UpdateFeaturesResponse) {
 	resp := &protocol.UpdateFeaturesResponse{}
 	var records []metadata.Record
-	seen := make(map[string]bool)
-	for i := range m.FeatureUpdates {
-		u := &m.FeatureUpdates[i]
-		if version == 0 {
-			u.UpgradeType = upgrade
-			if u.AllowDowngrade {
-				u.UpgradeType = unsafeDowngrade
-			}
-		}
-		err := checkUpdate(img, u, seen)
-		seen[u.Feature] = true
-		if err != nil {
+	for _, u := range lastUpdates(m, version) {
+		if err := checkUpdate(img, &u); err != nil {
 			resp.ErrorCode, resp.ErrorMessage = codeAndText(err)
+			resp.Results = nil
 			return nil, resp
 		}
 		if img.Feature(u.Feature) != u.MaxVersionLevel {
@@ -95,25 +87,56 @@ func updateFeatures(img *metadata.Image, m *protocol.UpdateFeaturesRequest, vers
 	return records, resp
 }
 
-func checkUpdate(img *metadata.Image, u *protocol.UpdateFeaturesRequestFeatureUpdateKey, seen map[string]bool) error {
-	f, current := feature(u.Feature), img.Feature(u.Feature)
-	switch {
-	case seen[u.Feature]:
-		return refuse(protocol.ErrInvalidRequest, "Provided feature "+u.Feature+" more than once.")
-	case f == nil:
-		return refuse(protocol.ErrInvalidUpdateVersion, fmt.Sprintf("Invalid update version %d for feature %s. The feature is not known.", u.MaxVersionLevel, u.Feature))
-	case u.UpgradeType < upgrade || u.UpgradeType > unsafeDowngrade:
-		return refuse(protocol.ErrInvalidUpdateVersion, fmt.Sprintf("Invalid update version %d for feature %s. The controller does not support the given upgrade type.", u.MaxVersionLevel, u.Feature))
-	case u.MaxVersionLevel < 0:
-		return refuse(protocol.ErrInvalidUpdateVersion, fmt.Sprintf("Invalid update version %d for feature %s. A feature version cannot be less than 0.", u.MaxVersionLevel, u.Feature))
-	case u.MaxVersionLevel > f.Max || u.MaxVersionLevel < f.Min && u.MaxVersionLevel != 0:
-		return refuse(protocol.ErrInvalidUpdateVersion, fmt.Sprintf("Invalid update version %d for feature %s. Local controller %d only supports versions %d-%d", u.MaxVersionLevel, u.Feature, 1, f.Min, f.Max))
-	case u.MaxVersionLevel < current && u.UpgradeType == upgrade:
-		return refuse(protocol.ErrInvalidUpdateVersion, fmt.Sprintf("Invalid update version %d for feature %s. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.", u.MaxVersionLevel, u.Feature))
-	case u.MaxVersionLevel > current && u.UpgradeType != upgrade:
-		return refuse(protocol.ErrInvalidUpdateVersion, fmt.Sprintf("Invalid update version %d for feature %s. Can't downgrade to a newer version.", u.MaxVersionLevel, u.Feature))
+// lastUpdates are the updates of a request with the kind that version 0 says in
+// its own way. Of several for one feature the last holds.
+func lastUpdates(m *protocol.UpdateFeaturesRequest, version int16) []protocol.UpdateFeaturesRequestFeatureUpdateKey {
+	var out []protocol.UpdateFeaturesRequestFeatureUpdateKey
+	for _, u := range m.FeatureUpdates {
+		if version == 0 {
+			u.UpgradeType = upgrade
+			if u.AllowDowngrade {
+				u.UpgradeType = unsafeDowngrade
+			}
+		}
+		out = slices.DeleteFunc(out, func(o protocol.UpdateFeaturesRequestFeatureUpdateKey) bool { return o.Feature == u.Feature })
+		out = append(out, u)
 	}
-	return nil
+	return out
+}
+
+// checkUpdate tells why a feature can't go to a level.
+func checkUpdate(img *metadata.Image, u *protocol.UpdateFeaturesRequestFeatureUpdateKey) error {
+	reason := refusedLevel(feature(u.Feature), img.Feature(u.Feature), u)
+	if reason == "" {
+		return nil
+	}
+	return refuse(protocol.ErrInvalidUpdateVersion, "The update failed for all features since the following feature had an error: "+reason)
+}
+
+// refusedLevel is the reason, "" if there is none; f is nil for a feature that
+// isn't known.
+func refusedLevel(f *Feature, current int16, u *protocol.UpdateFeaturesRequestFeatureUpdateKey) string {
+	invalid := func(why string) string {
+		return fmt.Sprintf("Invalid update version %d for feature %s. %s", u.MaxVersionLevel, u.Feature, why)
+	}
+	level := u.MaxVersionLevel
+	switch {
+	case u.UpgradeType < upgrade || u.UpgradeType > unsafeDowngrade:
+		return invalid("The controller does not support the given upgrade type.")
+	case level < 0:
+		return invalid("A feature version cannot be less than 0.")
+	case f == nil:
+		return invalid("The controller does not support this feature.")
+	case level > f.Max || level < f.Min:
+		return invalid(fmt.Sprintf("The controller only supports versions %d-%d", f.Min, f.Max))
+	case level < current && u.UpgradeType == upgrade:
+		return invalid("Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")
+	case level > current && u.UpgradeType != upgrade:
+		return invalid("Can't downgrade to a newer version.")
+	case level < current && u.Feature == MetadataVersion:
+		return fmt.Sprintf("Unsupported metadata.version downgrade from %d to %d. It might delete metadata that the lower version has no record for.", current, level)
+	}
+	return ""
 }
 
 // newCluster is what the metadata log of a new cluster begins with.
