@@ -70,7 +70,7 @@ func Start(tb testing.TB, opts ...Option) *Broker {
 	dir := o.dir
 	if dir == "" {
 		dir = "/jocko"
-		b.env.FS = vfs.NewMem()
+		b.env.FS = vfs.NewVolatile()
 	}
 	b.config = config.Map{
 		"listeners":      "PLAINTEXT://127.0.0.1:0",

@@ -20,7 +20,7 @@ import (
 // 0. v5 the cluster and node the client thinks it talks to (KIP-1242).
 func (b *Broker) apiVersions(_ context.Context, rq *Request, m *protocol.ApiVersionsRequest) *protocol.ApiVersionsResponse {
 	resp := &protocol.ApiVersionsResponse{FinalizedFeaturesEpoch: -1}
-	if rq.Version() >= 3 && (!software.MatchString(m.ClientSoftwareName) || !software.MatchString(m.ClientSoftwareVersion)) {
+	if rq.Version() >= 3 && (!softwareName.MatchString(m.ClientSoftwareName) || !softwareName.MatchString(m.ClientSoftwareVersion)) {
 		resp.ErrorCode = int16(protocol.ErrInvalidRequest)
 		resp.ApiKeys = []protocol.ApiVersionsResponseApiVersion{}
 		return resp
@@ -30,6 +30,7 @@ func (b *Broker) apiVersions(_ context.Context, rq *Request, m *protocol.ApiVers
 		resp.ApiKeys = []protocol.ApiVersionsResponseApiVersion{}
 		return resp
 	}
+	rq.Conn.State = software{m.ClientSoftwareName, m.ClientSoftwareVersion}
 	resp.ApiKeys = b.versions()
 	img := rq.Image
 	for _, f := range controller.Features {
@@ -47,8 +48,8 @@ func (b *Broker) apiVersions(_ context.Context, rq *Request, m *protocol.ApiVers
 	return resp
 }
 
-// software is what a client may call itself (KIP-511).
-var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
+// softwareName is what a client may call itself (KIP-511).
+var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
 // misrouted tells that the client meant another cluster or another node.
 func (b *Broker) misrouted(rq *Request, m *protocol.ApiVersionsRequest) bool {

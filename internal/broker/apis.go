@@ -25,6 +25,8 @@ type api struct {
 	// requests after it: Produce and Fetch alone (design decision 21).
 	overlapping func(*Broker, *Request) (server.Finish, error)
 
+	telemetry bool // served only where client metrics have a receiver
+
 	metrics *metrics.API
 }
 
@@ -48,6 +50,7 @@ func table() []api {
 		{key: protocol.DeleteAcls, min: 1, served: 1, max: 3, handle: on((*Broker).deleteACLs)},
 		{key: protocol.DescribeConfigs, min: 1, served: 1, max: 4, handle: on((*Broker).describeConfigs)},
 		{key: protocol.AlterConfigs, min: 0, served: 0, max: 2, handle: on((*Broker).alterConfigs)},
+		{key: protocol.AlterReplicaLogDirs, min: 1, served: 1, max: 2, handle: on((*Broker).alterReplicaLogDirs)},
 		{key: protocol.DescribeLogDirs, min: 1, served: 1, max: 5, handle: on((*Broker).describeLogDirs)},
 		{key: protocol.CreatePartitions, min: 0, served: 0, max: 3, handle: on((*Broker).createPartitions)},
 		{key: protocol.ElectLeaders, min: 0, served: 0, max: 2, handle: on((*Broker).electLeaders)},
@@ -58,6 +61,8 @@ func table() []api {
 		{key: protocol.UpdateFeatures, min: 0, served: 0, max: 2, handle: on((*Broker).updateFeatures)},
 		{key: protocol.DescribeCluster, min: 0, served: 0, max: 2, handle: on((*Broker).describeCluster)},
 		{key: protocol.DescribeProducers, min: 0, served: 0, max: 0, handle: on((*Broker).describeProducers)},
+		{key: protocol.GetTelemetrySubscriptions, min: 0, served: 0, max: 0, handle: on((*Broker).getTelemetrySubscriptions), telemetry: true},
+		{key: protocol.PushTelemetry, min: 0, served: 0, max: 0, handle: on((*Broker).pushTelemetry), telemetry: true},
 		{key: protocol.ListConfigResources, min: 0, served: 0, max: 1, handle: on((*Broker).listConfigResources)},
 		{key: protocol.DescribeTopicPartitions, min: 0, served: 0, max: 0, handle: on((*Broker).describeTopicPartitions)},
 	}

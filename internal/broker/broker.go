@@ -7,6 +7,7 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/commitlog"
@@ -31,6 +32,8 @@ type Options struct {
 	Logger     *slog.Logger
 	LogLevel   func() string    // of the root logger, in Kafka's words
 	Now        func() time.Time // wall clock
+	NewID      func() protocol.UUID
+	Telemetry  *Forwarder // nil: clients aren't asked for metrics
 }
 
 // Broker answers requests.
@@ -40,6 +43,7 @@ type Broker struct {
 	byKey       []*api // by key, nil where nothing is served
 	sessions    *fetchSessions
 	producerIDs *producerIDs
+	telemetry   *telemetry // nil without a receiver
 }
 
 // New returns a Broker; it is a server.Handler.
@@ -47,9 +51,12 @@ func New(o Options) *Broker {
 	cfg := o.Config(o.Raft.Image())
 	b := &Broker{
 		Options:  o,
-		apis:     table(),
 		sessions: newFetchSessions(config.MaxIncrementalFetchSessionCacheSlots.In(cfg), fetchSessionEviction),
 	}
+	if o.Telemetry != nil {
+		b.telemetry = &telemetry{forward: o.Telemetry.forward, clients: make(map[protocol.UUID]*telemetryClient)}
+	}
+	b.apis = slices.DeleteFunc(table(), func(a api) bool { return a.telemetry && o.Telemetry == nil })
 	for i := range b.apis {
 		a := &b.apis[i]
 		a.metrics = o.Metrics.API(int16(a.key))

@@ -6,6 +6,8 @@ var (
 		Doc: "Address of the admin HTTP endpoint: metrics, health, pprof. Empty turns it off."})}
 	AdminPprofEnable = Bool{declare(Brokers, Key{Name: "admin.pprof.enable", Type: TypeBoolean, Default: "false", Ours: true,
 		Doc: "Whether the admin endpoint serves Go's profiles under /debug/pprof."})}
+	ClientTelemetryOTLPEndpoint = Text{declare(Brokers, Key{Name: "client.telemetry.otlp.endpoint", Type: TypeString, Null: true, Rule: httpURL, Ours: true,
+		Doc: "URL of an OTLP/HTTP collector that receives the metrics which clients push (KIP-714), http://host:4318/v1/metrics for example. Without it brokers don't ask clients for metrics."})}
 	LogTailCacheBytes = Bytes{declare(Brokers, Key{Name: "log.tail.cache.bytes", Type: TypeLong, Default: "33554432", Rule: atLeast(0), Ours: true,
 		Doc: "Memory for the newest batches of all partitions, from which consumers at the end of a log are answered without reading a file."})}
 	LogMaxOpenFiles = Int{declare(Brokers, Key{Name: "log.max.open.files", Type: TypeInt, Default: "4096", Rule: atLeast(64), Ours: true,

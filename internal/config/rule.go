@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,4 +132,13 @@ func throttledReplicas(key string, v any, _ string) (string, string) {
 
 func allDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// httpURL admits the URL of an HTTP server.
+func httpURL(_ string, _ any, text string) (shown, reason string) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return text, "Want a URL, http://host:port/path"
+	}
+	return "", ""
 }

@@ -225,6 +225,7 @@ func (n *Node) serve(parts *parts) error {
 	n.broker = broker.New(broker.Options{
 		Self: n.self, Config: n.brokerConfig, Raft: n.raft, Controller: n.controller, Replicas: n.replicas, Dirs: n.dirs,
 		Metrics: n.metrics, Logger: n.env.Logger, LogLevel: n.logLevel, Now: n.env.Now,
+		NewID: newID, Telemetry: n.forwarder(parts),
 	})
 	var err error
 	n.server, err = server.Listen(server.Options{
@@ -258,6 +259,18 @@ func (n *Node) serve(parts *parts) error {
 	}
 	parts.add("server", n.server.Run, nil)
 	return nil
+}
+
+// forwarder starts what receives clients' metrics, if there is an endpoint for
+// them.
+func (n *Node) forwarder(parts *parts) *broker.Forwarder {
+	url := config.ClientTelemetryOTLPEndpoint.In(n.static)
+	if url == "" {
+		return nil
+	}
+	f := broker.NewForwarder(url, n.env.Logger)
+	parts.add("client metrics", f.Run, nil)
+	return f
 }
 
 // registerTimeout bounds the first write to the metadata log.
