@@ -164,8 +164,17 @@ func (n *Node) openLogs(parts *parts) error {
 		CheckpointInterval: config.ReplicaHighWatermarkCheckpointIntervalMs.In(cfg),
 		ProducerExpiry:     config.ProducerIDExpirationMs.In(cfg),
 		ExpiryInterval:     config.ProducerIDExpirationCheckIntervalMs.In(cfg),
-		Now:                n.env.Now,
-		Logger:             n.env.Logger,
+		Cleaner: commitlog.CleanerOptions{
+			Enabled:           config.LogCleanerEnable.In(cfg),
+			Threads:           config.LogCleanerThreads.In(cfg),
+			DedupeBytes:       config.LogCleanerDedupeBufferSize.In(cfg),
+			LoadFactor:        config.LogCleanerIOBufferLoadFactor.In(cfg),
+			IOBytes:           config.LogCleanerIOBufferSize.In(cfg),
+			MaxBytesPerSecond: config.LogCleanerIOMaxBytesPerSecond.In(cfg),
+			Backoff:           config.LogCleanerBackoffMs.In(cfg),
+		},
+		Now:    n.env.Now,
+		Logger: n.env.Logger,
 		OnOffline: func(path string, cause error) {
 			if n.replicas != nil {
 				n.replicas.DirFailed(path, cause)
@@ -179,6 +188,7 @@ func (n *Node) openLogs(parts *parts) error {
 	parts.add("log dirs", dirs.Run, dirs.Close)
 	n.metrics.Dirs(n.scrapeDirs)
 	n.metrics.Logs(n.scrapeLogs)
+	n.countLogs()
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"sync/atomic"
+
 	"github.com/travisjeffery/jocko/internal/metrics"
 	"github.com/travisjeffery/jocko/internal/replica"
 )
@@ -38,4 +40,24 @@ func (n *Node) waiting(count func(*replica.Partition) int) func() int {
 		})
 		return sum
 	}
+}
+
+// countLogs shows what happened to the logs since start.
+func (n *Node) countLogs() {
+	c := n.dirs.Counters()
+	for name, counter := range map[string]struct {
+		help  string
+		value *atomic.Int64
+	}{
+		"jocko_log_flushes_total":          {"Flushes of partitions' logs.", &c.Flushes},
+		"jocko_log_failed_appends_total":   {"Appends that the file system refused.", &c.FailedAppends},
+		"jocko_log_torn_tails_total":       {"Recoveries that cut an unfinished write off.", &c.TornTails},
+		"jocko_log_middle_damage_total":    {"Recoveries that cut at damage with whole batches behind it; the bytes were kept aside.", &c.MiddleDamage},
+		"jocko_log_read_damage_total":      {"Reads that met a wrong checksum.", &c.ReadDamage},
+		"jocko_log_rebuilt_indexes_total":  {"Indexes that were wrong and were made anew.", &c.RebuiltIndexes},
+		"jocko_log_deleted_segments_total": {"Segments that retention deleted.", &c.DeletedSegments},
+	} {
+		n.metrics.CounterFunc(name, counter.help, nil, func() float64 { return float64(counter.value.Load()) })
+	}
+	n.metrics.GaugeFunc("jocko_log_open_files", "Log files that are open.", nil, func() float64 { return float64(n.dirs.OpenFiles()) })
 }
