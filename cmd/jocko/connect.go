@@ -165,7 +165,7 @@ func hintFor(err error) string {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return "The cluster names that address for one of its brokers: check its advertised.listeners."
+		return "That broker is down, or the cluster names an address for it that can't be reached from here: see its advertised.listeners."
 	}
 	return ""
 }

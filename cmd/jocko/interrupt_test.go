@@ -9,6 +9,10 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/travisjeffery/jocko/jockotest"
 )
 
 // startCommand runs a command line in this process until its context is cancelled, as an interrupt does.
@@ -66,5 +70,15 @@ func TestInterrupt(t *testing.T) {
 	_, wait = startCommand(t, nil, io.Discard, "topic", "delete", topic)
 	if stderr, err := wait(); err != nil {
 		t.Error(err, stderr)
+	}
+}
+
+// TestNoSuchTopic produces to a topic that doesn't exist, on a cluster that doesn't make it.
+func TestNoSuchTopic(t *testing.T) {
+	t.Setenv(bootstrapEnv, jockotest.Start(t, jockotest.Config("auto.create.topics.enable", "false")).Addr())
+	_, wait := startCommand(t, strings.NewReader("a"), io.Discard, "produce", "nowhere")
+	_, err := wait()
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(hintFor(err), "jocko topic create") {
+		t.Errorf("got %v, and the hint %q", err, hintFor(err))
 	}
 }

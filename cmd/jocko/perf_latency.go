@@ -68,7 +68,7 @@ func measureLatency(cmd *cobra.Command, load *perfLoad, topic string, opts []kgo
 	source := consume{conn: load.conn, maxWait: 500 * time.Millisecond}
 	creating, cancel := context.WithTimeout(ctx, load.conn.timeout)
 	defer cancel()
-	if _, err := (&produce{conn: load.conn}).awaitTopic(creating, client, topic); err != nil {
+	if _, err := awaitTopic(creating, client, topic); err != nil {
 		return err
 	}
 	f, err := source.newFetcher(ctx, reader, topic, startPoint{at: atLatest})

@@ -271,9 +271,12 @@ type produceTarget struct {
 func (c *produce) findTarget(ctx context.Context, client *kgo.Client, topic string) (*produceTarget, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.conn.timeout)
 	defer cancel()
-	t, err := c.awaitTopic(ctx, client, topic)
+	t, err := awaitTopic(ctx, client, topic)
 	if err != nil {
 		return nil, err
+	}
+	if len(t.Partitions) == 0 {
+		return nil, fmt.Errorf("topic %s has no partitions", topic)
 	}
 	if int(c.partition) >= len(t.Partitions) {
 		return nil, fmt.Errorf("topic %s has %s: there is no partition %d", topic, plural(int64(len(t.Partitions)), "partition"), c.partition)
@@ -291,27 +294,32 @@ func (c *produce) findTarget(ctx context.Context, client *kgo.Client, topic stri
 	return target, err
 }
 
+// creationPatience is how long to wait for a topic that the cluster may be about to create because it was asked for.
+const creationPatience = 2 * time.Second
+
 // awaitTopic returns a topic that has a leader for each partition. The request may be what creates it.
-func (c *produce) awaitTopic(ctx context.Context, client *kgo.Client, topic string) (*kmsg.MetadataResponseTopic, error) {
+func awaitTopic(ctx context.Context, client *kgo.Client, topic string) (*kmsg.MetadataResponseTopic, error) {
+	began := time.Now()
+	var last error
 	for {
 		t, err := requestTopic(ctx, client, topic, true)
-		if err == nil && len(t.Partitions) > 0 {
+		if err == nil {
 			slices.SortFunc(t.Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int { return int(a.Partition - b.Partition) })
 			if !slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 }) {
 				return t, nil
 			}
 			err = fmt.Errorf("topic %s: %w", topic, kerr.LeaderNotAvailable)
 		}
-		if err != nil && !retriable(err) {
+		if ctx.Err() != nil && last != nil {
+			return nil, last
+		}
+		if last = err; !retriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) && time.Since(began) > creationPatience {
 			return nil, err
 		}
 		select {
 		case <-time.After(sendBackoff):
 		case <-ctx.Done():
-			if err == nil {
-				err = ctx.Err()
-			}
-			return nil, err
+			return nil, last
 		}
 	}
 }

@@ -29,6 +29,7 @@ $JOCKO_BOOTSTRAP or 127.0.0.1:9092. Exit codes: 0 done, 1 failed, 2 wrong usage.
 	} {
 		root.AddCommand(construct())
 	}
+	root.Version = buildVersion().Version
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = false
 	markFailures(root)
