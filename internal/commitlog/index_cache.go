@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
+	"slices"
 	"sync"
 
+	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
 )
@@ -99,13 +102,52 @@ func (l *Log) readOffsetIndex(v *view) ([]offsetEntry, error) {
 		return nil, err
 	}
 	offsets, _, err := l.rebuildIndexes(v)
+	if err == nil && v.cutShort(b, offsets) {
+		err = v.cutError()
+		l.noteDamage(err)
+	}
 	return offsets, err
+}
+
+// cutShort tells whether an index file goes on where the index that was computed from the batches ends: then it isn't the index
+// that is wrong, batches are missing.
+func (v *view) cutShort(file []byte, computed []offsetEntry) bool {
+	whole, ok := decodeOffsetEntries(file, math.MaxInt32)
+	n := len(whole)
+	return ok && n > len(computed) && slices.Equal(whole[:len(computed)], computed) && v.seg.base+record.Offset(whole[n-1].rel()) < v.next
+}
+
+func (v *view) cutError() error {
+	return fmt.Errorf("%w: %s: it ends at position %d, its index knows of more", protocol.ErrCorruptMessage,
+		offsetFile(v.seg.base, logSuffix), v.size)
+}
+
+// checkEmpty tells whether a sealed segment without a batch may be one: compaction leaves such segments, with empty indexes.
+func (l *Log) checkEmpty(v *view) error {
+	for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
+		b, err := readIndexFile(l.env.fs, v.seg.file(v.folder, suffix))
+		if err != nil {
+			return err
+		}
+		if !allZero(b) {
+			err := v.cutError()
+			l.noteDamage(err)
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Log) readTimeIndex(v *view) ([]timeEntry, error) {
 	b, err := vfs.ReadFile(l.env.fs, v.seg.file(v.folder, timeIndexSuffix))
 	if err == nil {
-		if entries, ok := decodeTimeEntries(b); ok && (len(entries) > 0 || v.size == 0) {
+		entries, ok := decodeTimeEntries(b)
+		if ok {
+			if ok, err = l.timesHold(v, entries); err != nil {
+				return nil, err
+			}
+		}
+		if ok {
 			return entries, nil
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -115,18 +157,41 @@ func (l *Log) readTimeIndex(v *view) ([]timeEntry, error) {
 	return times, err
 }
 
-// rebuildIndexes computes the indexes of a sealed segment from its batches, which are checked, and saves them.
+// withIndex does something with a view's index entries, twice if the index turns out to be damaged: then with a new one.
+func (l *Log) withIndex(v *view, do func() error) error {
+	if err := l.loadEntries(v); err != nil {
+		return err
+	}
+	err := do()
+	if !errors.Is(err, errIndex) {
+		return err
+	}
+	if v.entries, _, err = l.rebuildIndexes(v); err != nil {
+		return err
+	}
+	return do()
+}
+
+// rebuildIndexes computes the indexes of a segment from its batches, which are checked, and saves them; those of a segment that
+// is held in memory are saved with the next flush.
 func (l *Log) rebuildIndexes(v *view) ([]offsetEntry, []timeEntry, error) {
 	l.env.indexes.rebuild.Lock()
 	defer l.env.indexes.rebuild.Unlock()
+	if v.seg.gone.Load() { // its names belong to another
+		return nil, nil, fmt.Errorf("%s: %w", offsetFile(v.seg.base, indexSuffix), fs.ErrNotExist)
+	}
 	s, err := l.scanSegment(v)
 	if err != nil {
 		l.noteDamage(err)
 		return nil, nil, err
 	}
-	s.addTime()
 	l.env.counters.RebuiltIndexes.Add(1)
 	l.env.opt.Logger.Warn("index computed anew", "partition", l.tp.String(), "segment", int64(v.seg.base))
+	if l.adoptRebuilt(v.seg, s) {
+		return s.index.entries, s.times.entries, nil
+	}
+	s.addTime()
+	l.env.indexes.put(v.seg, s.index.entries)
 	err = l.replaceFile(v.seg.file(v.folder, indexSuffix), encodeOffsetEntries(nil, s.index.entries))
 	if err == nil {
 		err = l.replaceFile(v.seg.file(v.folder, timeIndexSuffix), encodeTimeEntries(nil, s.times.entries))
@@ -135,6 +200,74 @@ func (l *Log) rebuildIndexes(v *view) ([]offsetEntry, []timeEntry, error) {
 		return nil, nil, err
 	}
 	return s.index.entries, s.times.entries, nil // on a full disk, from memory
+}
+
+// adoptRebuilt gives a segment that is held in memory its new indexes. What was appended since they were computed keeps the
+// entries it has.
+func (l *Log) adoptRebuilt(s, rebuilt *segment) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !s.loaded || s.index.dropped > 0 {
+		return false
+	}
+	offsets := slices.Clone(rebuilt.index.entries)
+	for _, e := range s.index.entries {
+		if int64(e.pos()) >= rebuilt.size {
+			offsets = append(offsets, e)
+		}
+	}
+	times := newTimeIndex()
+	times.entries, times.last = slices.Clone(rebuilt.times.entries), rebuilt.times.last
+	for _, t := range s.times.entries {
+		if s.base+record.Offset(t.rel) >= rebuilt.next {
+			times.add(t.timestamp, t.rel)
+		}
+	}
+	times.stale = true
+	s.index, s.times = offsetIndex{entries: offsets, stale: true}, times
+	if s.size == rebuilt.size {
+		s.maxTimestamp, s.maxTimestampAt = rebuilt.maxTimestamp, rebuilt.maxTimestampAt
+	}
+	return true
+}
+
+// timesHold tells whether a time index agrees with the batches where that is easily seen: its last entry names a batch with
+// that timestamp, and none of the batches behind the last entry of the offset index has a larger one.
+func (l *Log) timesHold(v *view, times []timeEntry) (bool, error) {
+	h, err := l.env.fds.reader(l.env.fs, v.seg, v.folder)
+	if err != nil {
+		return false, err
+	}
+	defer h.Unpin()
+	holds := true
+	err = l.withIndex(v, func() error {
+		sc := newScan(h.file, v.size)
+		defer sc.close()
+		last := timeEntry{timestamp: record.NoTimestamp}
+		if n := len(times); n > 0 {
+			last = times[n-1]
+			b, _, _, err := v.find(&sc, v.seg.base+record.Offset(last.rel))
+			if holds = b != nil && b.MaxTimestamp() == last.timestamp; err != nil || !holds {
+				return err
+			}
+		}
+		var pos int64
+		if n := len(v.entries); n > 0 {
+			pos = int64(v.entries[n-1].pos())
+		}
+		for {
+			b, size, err := sc.header(pos)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return v.damaged(pos, err)
+			}
+			holds = holds && b.MaxTimestamp() <= last.timestamp
+			pos += size
+		}
+	})
+	return holds, err
 }
 
 // scanSegment walks and checks all batches of a segment and returns what its account of them should be.

@@ -19,16 +19,26 @@ type TimestampOffset struct {
 // OffsetForTimestamp finds the first record, in the order of offsets, whose timestamp is at or after the given one. ok is
 // false where there is none.
 func (l *Log) OffsetForTimestamp(timestamp int64) (found TimestampOffset, ok bool, err error) {
+	for {
+		changes := l.changes.Load()
+		found, ok, err = l.offsetForTimestamp(timestamp)
+		if err == nil || l.changes.Load() == changes {
+			return found, ok, l.readError2(err)
+		}
+	}
+}
+
+func (l *Log) offsetForTimestamp(timestamp int64) (found TimestampOffset, ok bool, err error) {
 	for _, s := range l.segmentsSnapshot() {
 		largest, err := l.segmentTimestamp(s)
 		if err != nil {
-			return found, false, l.readError(err)
+			return found, false, err
 		}
 		if largest < timestamp {
 			continue
 		}
 		if found, ok, err = l.searchTime(s, timestamp); ok || err != nil {
-			return found, ok, l.readError2(err)
+			return found, ok, err
 		}
 	}
 	return found, false, nil
@@ -36,12 +46,22 @@ func (l *Log) OffsetForTimestamp(timestamp int64) (found TimestampOffset, ok boo
 
 // MaxTimestamp finds the record with the largest timestamp, the first of them.
 func (l *Log) MaxTimestamp() (found TimestampOffset, ok bool, err error) {
+	for {
+		changes := l.changes.Load()
+		found, ok, err = l.maxTimestamp()
+		if err == nil || l.changes.Load() == changes {
+			return found, ok, l.readError2(err)
+		}
+	}
+}
+
+func (l *Log) maxTimestamp() (found TimestampOffset, ok bool, err error) {
 	var best *segment
 	largest := int64(record.NoTimestamp)
 	for _, s := range l.segmentsSnapshot() {
 		ts, err := l.segmentTimestamp(s)
 		if err != nil {
-			return found, false, l.readError(err)
+			return found, false, err
 		}
 		if ts > largest {
 			best, largest = s, ts
@@ -50,8 +70,7 @@ func (l *Log) MaxTimestamp() (found TimestampOffset, ok bool, err error) {
 	if best == nil {
 		return found, false, nil
 	}
-	found, ok, err = l.searchTime(best, largest)
-	return found, ok, l.readError2(err)
+	return l.searchTime(best, largest)
 }
 
 func (l *Log) readError2(err error) error {
@@ -94,21 +113,36 @@ func (l *Log) searchTime(s *segment, timestamp int64) (found TimestampOffset, ok
 			return found, false, err
 		}
 	}
-	if err := l.loadEntries(&v); err != nil {
-		return found, false, err
-	}
 	h, err := l.env.fds.reader(l.env.fs, s, v.folder)
 	if err != nil {
 		return found, false, err
 	}
 	defer h.Unpin()
 	var pos int64
-	if t, ok := floorTime(times, timestamp-1); ok {
-		if e, ok := floorOffset(v.entries, t.rel); ok {
-			pos = int64(e.pos())
-		}
+	err = l.withIndex(&v, func() (err error) {
+		pos, err = v.timePosition(h, times, timestamp)
+		return err
+	})
+	if err != nil {
+		return found, false, err
 	}
 	return l.scanTime(h, &v, pos, timestamp)
+}
+
+// timePosition is where the search for a timestamp begins: at the batch that had the largest one below it. A time index that
+// names a batch with another timestamp is passed over.
+func (v *view) timePosition(h *handle, times []timeEntry, timestamp int64) (int64, error) {
+	t, ok := floorTime(times, timestamp-1)
+	if !ok {
+		return 0, nil
+	}
+	sc := newScan(h.file, v.size)
+	defer sc.close()
+	b, _, pos, err := v.find(&sc, v.seg.base+record.Offset(t.rel))
+	if err != nil || b == nil || b.MaxTimestamp() != t.timestamp {
+		return 0, err
+	}
+	return pos, nil
 }
 
 // viewOfLocked is viewLocked for a segment that may have left the log since.
@@ -169,6 +203,17 @@ func searchBatch(h *handle, pos, size, timestamp int64, start record.Offset) (fo
 
 // AbortedTxns lists the aborted transactions with records in [from, to), in the order of their markers.
 func (l *Log) AbortedTxns(from, to record.Offset) ([]AbortedTxn, error) {
+	for {
+		changes := l.changes.Load()
+		txns, err := l.abortedTxns(from, to)
+		if l.changes.Load() == changes {
+			return txns, err
+		}
+		// Segments were removed or replaced meanwhile: what was read may be of others.
+	}
+}
+
+func (l *Log) abortedTxns(from, to record.Offset) ([]AbortedTxn, error) {
 	l.mu.Lock()
 	segments, folder := l.segments, l.folder
 	l.mu.Unlock()

@@ -265,7 +265,7 @@ func (m *move) copyTailLocked() error {
 		if v.size == 0 {
 			continue
 		}
-		if err := l.loadEntries(&v); err != nil {
+		if err := l.loadEntries(&v); err != nil { // a damaged index was met, and mended, while the rest was copied
 			return err
 		}
 		if err := m.copySegmentTail(&v); err != nil {

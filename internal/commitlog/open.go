@@ -263,6 +263,7 @@ func leftOver(name string, cleaned record.Offset) bool {
 
 // findSegments makes the list of segments from the names of files, and removes indexes without a log.
 func (l *Log) findSegments(files map[string]bool, start record.Offset) error {
+	var orphans []string
 	for name := range files {
 		base, suffix, ok := parseOffsetFile(name)
 		if !ok {
@@ -283,19 +284,42 @@ func (l *Log) findSegments(files map[string]bool, start record.Offset) error {
 			l.snapshots = append(l.snapshots, base)
 		case indexSuffix, timeIndexSuffix, txnIndexSuffix:
 			if !files[offsetFile(base, logSuffix)] {
-				if err := l.env.fs.Remove(filepath.Join(l.folder, name)); err != nil {
-					return err
-				}
+				orphans = append(orphans, name)
 			}
 		}
 	}
 	slices.SortFunc(l.segments, func(a, b *segment) int { return int(min(max(a.base-b.base, -1), 1)) })
 	slices.Sort(l.snapshots)
+	if err := l.removeOrphans(orphans); err != nil {
+		return err
+	}
 	if len(l.segments) == 0 && start > 0 {
 		return l.beginSegmentLocked(start)
 	}
 	if len(l.segments) == 0 {
 		l.addSegmentLocked(0)
+	}
+	return nil
+}
+
+// removeOrphans removes indexes whose .log file is gone. Removal of the oldest or newest segments may leave such, when it is
+// interrupted; one between two segments means that records are missing.
+func (l *Log) removeOrphans(names []string) error {
+	for _, name := range names {
+		path := filepath.Join(l.folder, name)
+		base, _, _ := parseOffsetFile(name)
+		if n := len(l.segments); n > 0 && l.segments[0].base < base && base < l.segments[n-1].base {
+			info, err := l.env.fs.Stat(path)
+			if err != nil {
+				return err
+			}
+			if info.Size > 0 {
+				return fmt.Errorf("%w: %s is missing, %s is there", protocol.ErrKafkaStorageError, offsetFile(base, logSuffix), name)
+			}
+		}
+		if err := l.env.fs.Remove(path); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -114,9 +114,6 @@ func (l *Log) replay(s *segment, state *producerState, from, until record.Offset
 	if v.size == 0 || from >= until {
 		return nil
 	}
-	if err := l.loadEntries(&v); err != nil {
-		return err
-	}
 	h, err := l.env.fds.reader(l.env.fs, s, v.folder)
 	if err != nil {
 		return err
@@ -124,7 +121,12 @@ func (l *Log) replay(s *segment, state *producerState, from, until record.Offset
 	defer h.Unpin()
 	sc := newScan(h.file, v.size)
 	defer sc.close()
-	b, n, pos, err := v.find(&sc, from)
+	var b record.Batch
+	var n, pos int64
+	err = l.withIndex(&v, func() (err error) {
+		b, n, pos, err = v.find(&sc, from)
+		return err
+	})
 	for err == nil && b != nil && b.BaseOffset() < until {
 		if err := state.replay(h, b, pos, n, aborted); err != nil {
 			return err

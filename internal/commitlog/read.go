@@ -81,7 +81,7 @@ func (l *Log) read(dst protocol.Records, from record.Offset, maxBytes int, until
 	}
 	f := Fetched{Records: dst, Next: from}
 	until = min(until, l.End())
-	i := l.floorLocked(from)
+	i := max(l.floorLocked(from), 0) // a truncation may have left less than compaction: the first offsets are in no segment
 	for from < until && i < len(l.segments) {
 		v := l.viewLocked(i, from)
 		l.mu.Unlock()
@@ -91,7 +91,7 @@ func (l *Log) read(dst protocol.Records, from record.Offset, maxBytes int, until
 		}
 		from, f.Next = v.next, v.next // a gap that compaction left
 		l.mu.Lock()
-		i = l.floorLocked(from)
+		i = max(l.floorLocked(from), 0)
 	}
 	l.mu.Unlock()
 	return f, nil
@@ -110,17 +110,21 @@ func (l *Log) checkReadLocked(from record.Offset) error {
 
 // readSegment does the part of a read that needs the file. found is false where the segment holds no batch at or after from.
 func (l *Log) readSegment(f *Fetched, v *view, from, until record.Offset, maxBytes int, minOne bool) (found bool, err error) {
-	if v.size == 0 {
+	if v.size == 0 && v.last {
 		return false, nil
 	}
-	if err := l.loadEntries(v); err != nil {
-		return false, err
+	if v.size == 0 {
+		return false, l.checkEmpty(v)
 	}
 	h, err := l.env.fds.reader(l.env.fs, v.seg, v.folder)
 	if err != nil {
 		return false, err
 	}
-	r, err := v.locate(h, from, until, maxBytes, minOne)
+	var r fileRange
+	err = l.withIndex(v, func() error {
+		r, err = v.locate(h, from, until, maxBytes, minOne)
+		return err
+	})
 	if err == nil && r.to > r.from {
 		err = l.checkRange(v, h, r.from, r.to)
 	}
@@ -163,12 +167,19 @@ func (v *view) locate(h *handle, from, until record.Offset, maxBytes int, minOne
 func (v *view) find(sc *scan, from record.Offset) (record.Batch, int64, int64, error) {
 	var pos int64
 	if e, ok := floorOffset(v.entries, v.seg.clampRelative(from)); ok {
+		if _, err := v.entryBatch(sc, e); err != nil {
+			return nil, 0, 0, err
+		}
 		pos = int64(e.pos())
 	}
+	next := v.seg.base
 	for {
 		b, size, err := sc.header(pos)
 		if errors.Is(err, io.EOF) {
 			return nil, 0, 0, nil
+		}
+		if err == nil && b.BaseOffset() < next {
+			err = errTorn // offsets aren't under the checksum: their order is what can be checked
 		}
 		if err != nil {
 			return nil, 0, 0, v.damaged(pos, err)
@@ -176,7 +187,7 @@ func (v *view) find(sc *scan, from record.Offset) (record.Batch, int64, int64, e
 		if b.LastOffset() >= from {
 			return b, size, pos, nil
 		}
-		pos += size
+		pos, next = pos+size, b.NextOffset()
 	}
 }
 
@@ -192,12 +203,11 @@ func (v *view) extend(sc *scan, r *fileRange, until record.Offset, end int64) er
 		e, ok = floorOffset(v.entries, v.seg.clampRelative(until-1))
 	}
 	if ok && int64(e.pos()) > r.to {
-		r.to = int64(e.pos())
-		b, _, err := sc.header(r.to)
+		b, err := v.entryBatch(sc, e)
 		if err != nil {
-			return v.damaged(r.to, err)
+			return err
 		}
-		r.next = b.BaseOffset()
+		r.to, r.next = int64(e.pos()), b.BaseOffset()
 	}
 	for {
 		b, size, err := sc.header(r.to)
@@ -212,6 +222,18 @@ func (v *view) extend(sc *scan, r *fileRange, until record.Offset, end int64) er
 		}
 		r.to, r.next = r.to+size, b.NextOffset()
 	}
+}
+
+// errIndex says that an index entry doesn't name the batch it should.
+var errIndex = errors.New("the index is damaged")
+
+// entryBatch returns the header of the batch that an index entry speaks of.
+func (v *view) entryBatch(sc *scan, e offsetEntry) (record.Batch, error) {
+	b, _, err := sc.header(int64(e.pos()))
+	if errors.Is(err, errTorn) || errors.Is(err, io.EOF) || err == nil && b.LastOffset() != v.seg.base+record.Offset(e.rel()) {
+		return nil, errIndex
+	}
+	return b, err
 }
 
 // damaged names the place where a batch was expected.
@@ -240,13 +262,22 @@ func (l *Log) checkRange(v *view, h *handle, from, to int64) error {
 	return nil
 }
 
+// checkSums compares the batches of a range with their checksums, and their offsets, which no checksum covers, with each
+// other and with those of the batch behind the range.
 func (v *view) checkSums(h *handle, from, to int64) error {
-	sc := newCheckedScan(h.file, to)
+	sc := newCheckedScan(h.file, v.size)
 	defer sc.close()
-	for pos := from; pos < to; {
+	next := v.seg.base
+	for pos := from; pos < v.size; {
 		b, size, err := sc.header(pos)
+		if err == nil && b.BaseOffset() < next {
+			err = errTorn
+		}
 		if err != nil {
 			return v.damaged(pos, err)
+		}
+		if pos >= to {
+			return nil
 		}
 		first, last := b.BaseOffset(), b.LastOffset()
 		ok, err := sc.check(pos, size, b.CRC())
@@ -257,7 +288,10 @@ func (v *view) checkSums(h *handle, from, to int64) error {
 			return fmt.Errorf("%w: %s: the batch of offsets %d to %d at position %d does not match its checksum",
 				protocol.ErrCorruptMessage, offsetFile(v.seg.base, logSuffix), first, last, pos)
 		}
-		pos += size
+		pos, next = pos+size, last+1
+	}
+	if next > v.next {
+		return v.damaged(to, errTorn)
 	}
 	return nil
 }

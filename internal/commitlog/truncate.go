@@ -56,12 +56,15 @@ func (l *Log) lowerRecoveryPoint(to record.Offset) error {
 		l.recoveryPoint.Store(int64(to))
 	}
 	l.flushed.Store(min(l.flushed.Load(), int64(to)))
+	if l.cleanedTo.Load() > int64(to) { // what comes in its place was never compacted
+		l.setCleanedTo(to)
+	}
 	dir := l.dir
 	l.mu.Unlock()
 	if !lower {
 		return nil
 	}
-	return dir.checkpointer.writeNow(recoveryPoints)
+	return dir.checkpointer.writeNow(recoveryPoints | cleanerOffsets)
 }
 
 // cut truncates within the log: flushMu is held, to is above the first base offset and below the end.
@@ -131,9 +134,6 @@ func (l *Log) cutPosition(to record.Offset) (pos int64, next record.Offset, i in
 	if v.size == 0 {
 		return 0, max(to, v.seg.base), i, nil
 	}
-	if err := l.loadEntries(&v); err != nil {
-		return 0, 0, 0, err
-	}
 	h, err := l.env.fds.reader(l.env.fs, v.seg, folder)
 	if err != nil {
 		return 0, 0, 0, err
@@ -141,7 +141,11 @@ func (l *Log) cutPosition(to record.Offset) (pos int64, next record.Offset, i in
 	defer h.Unpin()
 	sc := newScan(h.file, v.size)
 	defer sc.close()
-	b, _, pos, err := v.find(&sc, to)
+	var b record.Batch
+	err = l.withIndex(&v, func() (err error) {
+		b, _, pos, err = v.find(&sc, to)
+		return err
+	})
 	switch {
 	case err != nil:
 		return 0, 0, 0, err
