@@ -99,7 +99,7 @@ func (j *cleaning) pass(p *dirtyPart) error {
 func (j *cleaning) finished(to record.Offset) error {
 	l := j.log
 	l.flushMu.Lock()
-	l.cleanedTo.Store(int64(min(to, l.RecoveryPoint())))
+	l.setCleanedTo(min(to, l.RecoveryPoint()))
 	err := l.Err()
 	l.flushMu.Unlock()
 	if err != nil {
