@@ -154,7 +154,8 @@ func (p *Partition) flushed(record.Offset) {
 }
 
 // DeleteRecords moves the log start offset up to offset, or to the high
-// watermark for -1, and returns the new log start offset (KIP-107).
+// watermark for -1, and returns the new log start offset (KIP-107). It is on
+// disk after FlushStart.
 func (p *Partition) DeleteRecords(offset record.Offset) (record.Offset, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,4 +176,14 @@ func (p *Partition) DeleteRecords(offset record.Offset) (record.Offset, error) {
 	}
 	p.wakeLocked()
 	return p.log.Start(), nil
+}
+
+// FlushStart puts the log start offset on disk. What was deleted and answered
+// for must not come back with the next start.
+func (p *Partition) FlushStart() error {
+	log := p.Log()
+	if log == nil {
+		return errNoLog
+	}
+	return log.FlushStart()
 }
