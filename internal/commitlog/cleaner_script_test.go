@@ -135,7 +135,7 @@ func (s *cleanerScript) run(line string) string {
 		p, err := s.log.dirtyPart()
 		return s.check(err) + fmt.Sprintf("%d to %d, %.2f dirty, waited %v, due %v\n", p.from, p.to, p.ratio(), p.waited, p.due())
 	case "dump":
-		return dumpLog(s.t, s.log)
+		return printLog(s.t, s.log)
 	case "producers":
 		return s.producers()
 	case "aborted":
@@ -270,8 +270,8 @@ func (s *cleanerScript) aborted() string {
 	return s.check(err) + out.String()
 }
 
-// dumpLog prints a log's batches by segments. What is read is what a consumer is sent.
-func dumpLog(t *testing.T, l *Log) string {
+// printLog prints a log's batches by segments. What is read is what a consumer is sent.
+func printLog(t *testing.T, l *Log) string {
 	t.Helper()
 	var out strings.Builder
 	segments := l.Segments()
@@ -291,12 +291,12 @@ func dumpLog(t *testing.T, l *Log) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out.WriteString("  " + dumpBatch(t, b) + "\n")
+		out.WriteString("  " + printBatch(t, b) + "\n")
 		rest = tail
 	}
 }
 
-func dumpBatch(t *testing.T, b record.Batch) string {
+func printBatch(t *testing.T, b record.Batch) string {
 	s := fmt.Sprintf("%d-%d", b.BaseOffset(), b.LastOffset())
 	if b.Codec() != record.None {
 		s += " " + b.Codec().String()
