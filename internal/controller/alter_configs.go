@@ -35,7 +35,17 @@ type resourceResult struct {
 
 // AlterConfigs replaces the configs of resources.
 func (c *Controller) AlterConfigs(ctx context.Context, m *protocol.AlterConfigsRequest) *protocol.AlterConfigsResponse {
-	var changes []resourceChange
+	resp := &protocol.AlterConfigsResponse{Responses: []protocol.AlterConfigsResponseAlterConfigsResourceResponse{}}
+	for _, r := range c.alter(ctx, replacements(m), m.ValidateOnly) {
+		resp.Responses = append(resp.Responses, protocol.AlterConfigsResponseAlterConfigsResourceResponse{
+			ErrorCode: r.code, ErrorMessage: r.text, ResourceType: r.resource.Type, ResourceName: r.resource.Name,
+		})
+	}
+	return resp
+}
+
+func replacements(m *protocol.AlterConfigsRequest) []resourceChange {
+	changes := make([]resourceChange, 0, len(m.Resources))
 	for i := range m.Resources {
 		r := &m.Resources[i]
 		ch := resourceChange{resource: metadata.Resource{Type: r.ResourceType, Name: r.ResourceName}, replace: true}
@@ -44,13 +54,7 @@ func (c *Controller) AlterConfigs(ctx context.Context, m *protocol.AlterConfigsR
 		}
 		changes = append(changes, ch)
 	}
-	resp := &protocol.AlterConfigsResponse{Responses: []protocol.AlterConfigsResponseAlterConfigsResourceResponse{}}
-	for _, r := range c.alter(ctx, changes, m.ValidateOnly) {
-		resp.Responses = append(resp.Responses, protocol.AlterConfigsResponseAlterConfigsResourceResponse{
-			ErrorCode: r.code, ErrorMessage: r.text, ResourceType: r.resource.Type, ResourceName: r.resource.Name,
-		})
-	}
-	return resp
+	return changes
 }
 
 func (c *Controller) alter(ctx context.Context, changes []resourceChange, validateOnly bool) []resourceResult {

@@ -101,6 +101,9 @@ func addedReplicas(img *metadata.Image, t *metadata.Topic, q *protocol.CreatePar
 		if len(replicas) != rf {
 			return nil, unequal(len(replicas), rf)
 		}
+		if err := oneAlive(img, int32(len(t.Partitions)+i), replicas); err != nil {
+			return nil, err
+		}
 		out = append(out, replicas)
 	}
 	return out, nil

@@ -207,8 +207,8 @@ func createdConfigs(own map[string]string, broker *config.Broker) []protocol.Cre
 	return out
 }
 
-// newPartition is a partition in its first state: all replicas that aren't
-// fenced are in sync, the first of them leads.
+// newPartition is a partition in its first state: all replicas on
+// brokers that are alive are in sync, the first of them leads.
 func newPartition(img *metadata.Image, id metadata.TopicID, index int32, replicas []metadata.BrokerID) *protocol.PartitionRecord {
 	r := &protocol.PartitionRecord{PartitionId: index, TopicId: id, Leader: -1, LeaderEpoch: 0, PartitionEpoch: 0}
 	for _, b := range replicas {
@@ -219,7 +219,7 @@ func newPartition(img *metadata.Image, id metadata.TopicID, index int32, replica
 			dir = br.Dirs[0]
 		}
 		r.Directories = append(r.Directories, dir)
-		if br != nil && !br.Fenced {
+		if alive(img, b) {
 			r.Isr = append(r.Isr, int32(b))
 		}
 	}

@@ -19,7 +19,17 @@ const (
 
 // IncrementalAlterConfigs changes single configs of resources.
 func (c *Controller) IncrementalAlterConfigs(ctx context.Context, m *protocol.IncrementalAlterConfigsRequest) *protocol.IncrementalAlterConfigsResponse {
-	var changes []resourceChange
+	resp := &protocol.IncrementalAlterConfigsResponse{Responses: []protocol.IncrementalAlterConfigsResponseAlterConfigsResourceResponse{}}
+	for _, r := range c.alter(ctx, increments(m), m.ValidateOnly) {
+		resp.Responses = append(resp.Responses, protocol.IncrementalAlterConfigsResponseAlterConfigsResourceResponse{
+			ErrorCode: r.code, ErrorMessage: r.text, ResourceType: r.resource.Type, ResourceName: r.resource.Name,
+		})
+	}
+	return resp
+}
+
+func increments(m *protocol.IncrementalAlterConfigsRequest) []resourceChange {
+	changes := make([]resourceChange, 0, len(m.Resources))
 	for i := range m.Resources {
 		r := &m.Resources[i]
 		ch := resourceChange{resource: metadata.Resource{Type: r.ResourceType, Name: r.ResourceName}}
@@ -28,13 +38,7 @@ func (c *Controller) IncrementalAlterConfigs(ctx context.Context, m *protocol.In
 		}
 		changes = append(changes, ch)
 	}
-	resp := &protocol.IncrementalAlterConfigsResponse{Responses: []protocol.IncrementalAlterConfigsResponseAlterConfigsResourceResponse{}}
-	for _, r := range c.alter(ctx, changes, m.ValidateOnly) {
-		resp.Responses = append(resp.Responses, protocol.IncrementalAlterConfigsResponseAlterConfigsResourceResponse{
-			ErrorCode: r.code, ErrorMessage: r.text, ResourceType: r.resource.Type, ResourceName: r.resource.Name,
-		})
-	}
-	return resp
+	return changes
 }
 
 // apply does one operation on the values that are to be.

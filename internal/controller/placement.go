@@ -124,6 +124,9 @@ func manual(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic) 
 		if err != nil {
 			return nil, err
 		}
+		if err := oneAlive(img, a.PartitionIndex, replicas); err != nil {
+			return nil, err
+		}
 		out[a.PartitionIndex] = replicas
 		if i > 0 && len(a.BrokerIds) != len(t.Assignments[0].BrokerIds) {
 			return nil, unequal(len(a.BrokerIds), len(t.Assignments[0].BrokerIds))
@@ -154,4 +157,13 @@ func checkReplicas(img *metadata.Image, ids []int32) ([]metadata.BrokerID, error
 		out = append(out, b)
 	}
 	return out, nil
+}
+
+// oneAlive refuses replicas of which none could lead.
+func oneAlive(img *metadata.Image, partition int32, replicas []metadata.BrokerID) error {
+	if slices.ContainsFunc(replicas, func(b metadata.BrokerID) bool { return alive(img, b) }) {
+		return nil
+	}
+	return refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf(
+		"All brokers specified in the manual partition assignment for partition %d are fenced or in controlled shutdown.", partition))
 }
