@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -90,7 +91,7 @@ func TestPace(t *testing.T) {
 // TestPaceKeepsSchedule stalls between records: those that follow are due at their old times, not later.
 func TestPaceKeepsSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pace{start: time.Now(), rate: 100}
+		p := pace{start: time.Now(), rate: 100, nap: time.Sleep}
 		var late histogram
 		for i := range int64(200) {
 			due, err := p.wait(t.Context(), i)
@@ -112,9 +113,25 @@ func TestPaceKeepsSchedule(t *testing.T) {
 			t.Errorf("the latest record was %v late; want 490ms", got)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := p.wait(ctx, 1000); err == nil {
-			t.Error("an interrupted wait says nothing")
+		time.AfterFunc(time.Second, cancel)
+		if _, err := p.wait(ctx, 1000); err == nil || time.Since(p.start) != 2990*time.Millisecond {
+			t.Errorf("an interrupted wait says %v after %v", err, time.Since(p.start))
 		}
 	})
+}
+
+// TestPreciseNap would fail with Go's own timers, which are up to a millisecond late.
+func TestPreciseNap(t *testing.T) {
+	nap, done := preciseNaps()
+	defer done()
+	var over histogram
+	for range 200 {
+		began := time.Now()
+		nap(100 * time.Microsecond)
+		over.record(time.Since(began) - 100*time.Microsecond)
+	}
+	// The best tenth is what the clock can do; the rest tells how busy the machine is.
+	if slept := over.quantile(0.1); runtime.GOOS == "linux" && slept > 500*time.Microsecond {
+		t.Errorf("nine in ten naps last more than %v too long", slept)
+	}
 }

@@ -9,8 +9,12 @@ import (
 // doesn't move them, so what waits behind a slow answer counts as slow too (no coordinated omission).
 type pace struct {
 	start time.Time
-	rate  int64 // per second; 0: everything is due at once
+	rate  int64               // per second; 0: everything is due at once
+	nap   func(time.Duration) // sleeps the last bit before a record is due
 }
+
+// napTime is how long before a record is due the timer ends and the nap begins: Go's timers may be a millisecond late.
+const napTime = 2 * time.Millisecond
 
 // due returns when record i (from 0) is to be sent.
 func (p pace) due(i int64) time.Time {
@@ -27,16 +31,17 @@ func (p pace) wait(ctx context.Context, i int64) (time.Time, error) {
 		return time.Now(), ctx.Err()
 	}
 	due := p.due(i)
-	left := time.Until(due)
-	if left <= 0 {
-		return due, ctx.Err()
+	if left := time.Until(due) - napTime; left > 0 {
+		t := time.NewTimer(left)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return due, ctx.Err()
+		}
 	}
-	t := time.NewTimer(left)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return due, nil
-	case <-ctx.Done():
-		return due, ctx.Err()
+	if left := time.Until(due); left > 0 {
+		p.nap(left)
 	}
+	return due, ctx.Err()
 }

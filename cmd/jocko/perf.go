@@ -203,7 +203,9 @@ type loadRun struct {
 
 // run sends all records, waits for their acknowledgements and returns how long that took. An interrupt ends it early.
 func (r *loadRun) run(ctx context.Context) time.Duration {
-	p := pace{start: time.Now(), rate: r.load.rate}
+	nap, done := preciseNaps()
+	defer done()
+	p := pace{start: time.Now(), rate: r.load.rate, nap: nap}
 	for i := int64(0); r.load.records == 0 || i < r.load.records; i++ {
 		due, err := p.wait(ctx, i)
 		if err != nil || r.load.records == 0 && due.Sub(p.start) >= r.load.duration {
