@@ -99,8 +99,3 @@ func (b *Broker) lookupPartition(key topicKey, index int32) (*replica.Partition,
 	}
 	return b.Replicas.ByName(key.name, index)
 }
-
-// observe counts a finished request.
-func (b *Broker) observe(rq *Request) {
-	b.byKey[rq.Header.Key].metrics.Observe(time.Since(rq.Started))
-}

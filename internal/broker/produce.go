@@ -154,7 +154,7 @@ func (p *produce) respond(ctx context.Context, out *protocol.Encoder) server.Aft
 		}
 	}
 	if p.request.Acks == 0 {
-		p.b.observe(p.rq)
+		p.b.end(p.rq)
 		return server.After{Close: p.failed}
 	}
 	p.b.write(p.rq, &p.answer, out)

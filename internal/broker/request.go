@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/metadata"
@@ -52,7 +53,8 @@ var errUnservable = errors.New("request of an unknown API or an unsupported vers
 // Start reads the header of one request, finds its API and begins it.
 // It implements server.Handler.
 func (b *Broker) Start(c *server.Conn, f *protocol.Frame) (server.Finish, error) {
-	rq := &Request{Conn: c, Frame: f, Started: time.Now()}
+	rq := requests.Get().(*Request)
+	rq.Conn, rq.Frame, rq.Started = c, f, time.Now()
 	rq.decoder.Reset(f.Bytes())
 	if err := rq.Header.Decode(&rq.decoder); err != nil {
 		return nil, err
@@ -91,9 +93,20 @@ func (b *Broker) respond(rq *Request, m protocol.Message) server.Finish {
 	}
 }
 
-// write encodes a response and counts it.
+// write encodes a response, counts the request and ends it.
 func (b *Broker) write(rq *Request, m protocol.Message, out *protocol.Encoder) {
 	protocol.EncodeResponseHeader(out, rq.Header.Key, rq.Header.Version, rq.Header.CorrelationID)
 	m.Encode(out, rq.Header.Version)
-	b.observe(rq)
+	b.end(rq)
 }
+
+// end counts a request that is answered, or that has no answer. The Request is
+// somebody else's then.
+func (b *Broker) end(rq *Request) {
+	b.byKey[rq.Header.Key].metrics.Observe(time.Since(rq.Started))
+	rq.Conn, rq.Frame, rq.Image = nil, nil, nil
+	requests.Put(rq)
+}
+
+// requests are reused, with the memory of their headers.
+var requests = sync.Pool{New: func() any { return new(Request) }}
