@@ -251,16 +251,18 @@ func (p *Partition) setConfig(cfg *topicConfig) {
 }
 
 // delete ends the partition: who waits on it looks again and finds it gone.
+// The log dirs may wait for a sync in hand, so they are called without the lock.
 func (p *Partition) delete() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.state = deleted
 	p.replicas.ring.cut(&p.tail)
 	p.wakeLocked()
-	if p.log == nil {
+	log := p.log
+	p.mu.Unlock()
+	if log == nil {
 		return nil
 	}
-	return p.replicas.dirs.Delete(p.log)
+	return p.replicas.dirs.Delete(log)
 }
 
 // Deleted tells that the partition's topic is gone.
