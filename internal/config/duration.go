@@ -9,8 +9,8 @@ import (
 // seconds, each with a sign of its own.
 var isoDuration = regexp.MustCompile(`^(?i)([-+]?)P(?:([-+]?[0-9]+)D)?(T(?:([-+]?[0-9]+)H)?(?:([-+]?[0-9]+)M)?(?:([-+]?[0-9]+)(?:[.,]([0-9]{0,9}))?S)?)?$`)
 
-// offsetReset is the rule of share.auto.offset.reset.
-func offsetReset(key string, v any, _ string) (string, string) {
+// checkOffsetReset is the rule of share.auto.offset.reset.
+func checkOffsetReset(key string, v any, _ string) (string, string) {
 	s := v.(string)
 	if s == "earliest" || s == "latest" {
 		return "", ""

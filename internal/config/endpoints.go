@@ -105,8 +105,10 @@ func distinct(listen []Endpoint) error {
 				return &Error{Key: Listeners.Name, Value: e.Name, Reason: "Each listener must have a different name"}
 			}
 			if o.Port == e.Port && e.Port != 0 && !otherFamily(o.Host, e.Host) {
-				return &Error{Key: Listeners.Name, Value: e.Name + "://" + e.Addr(),
-					Reason: "Each listener must have a different port unless exactly one listener has an IPv4 address and the other IPv6 address"}
+				return &Error{
+					Key: Listeners.Name, Value: e.Name + "://" + e.Addr(),
+					Reason: "Each listener must have a different port unless exactly one listener has an IPv4 address and the other IPv6 address",
+				}
 			}
 		}
 	}
@@ -134,8 +136,10 @@ func checkProtocols(l Lookup, listen []Endpoint) error {
 		case "":
 			return &Error{Key: ListenerSecurityProtocolMap.Name, Value: ListenerSecurityProtocolMap.In(l), Reason: "No security protocol defined for listener " + e.Name}
 		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
-			return &Error{Key: Listeners.Name, Value: e.Name + "://" + e.Addr(),
-				Reason: fmt.Sprintf("Its security protocol is %s, and this version has neither TLS nor SASL: it serves %s only", p, plaintext)}
+			return &Error{
+				Key: Listeners.Name, Value: e.Name + "://" + e.Addr(),
+				Reason: fmt.Sprintf("Its security protocol is %s, and this version has neither TLS nor SASL: it serves %s only", p, plaintext),
+			}
 		default:
 			return &Error{Key: ListenerSecurityProtocolMap.Name, Value: p, Reason: "No such security protocol"}
 		}

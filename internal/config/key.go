@@ -9,6 +9,8 @@
 // silence.
 package config
 
+//go:generate go run ./gen ../../docs/config.md
+
 import (
 	"iter"
 	"slices"
@@ -69,12 +71,13 @@ type Key struct {
 	Type       Type
 	Default    string
 	Null       bool // the default is null, Default is empty
-	Rule       Rule // beyond the type; nil accepts all
+	Rule       Rule // beyond the type
 	Importance Importance
 	Mode       Mode
 	Status     Status
 	Why        string // of a Status other than Supported: a sentence
 	Doc        string
+	Differs    string    // how the default differs from Kafka's, a sentence
 	Ours       bool      // Kafka has no such key
 	Internal   bool      // Kafka hides it from DescribeConfigs unless it is set
 	Synonyms   []Synonym // the keys it falls back to, the first that is set wins

@@ -52,7 +52,7 @@ func Load(in Input) (Map, []Notice, error) {
 		}
 		set(key, value, "--override")
 	}
-	notices, err := check(values, from)
+	notices, err := checkSettings(values, from)
 	return values, notices, err
 }
 
@@ -60,8 +60,8 @@ func envKey(name string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", ".")
 }
 
-// check looks at every value that was set, and at those that must fit together.
-func check(values Map, from map[string]string) ([]Notice, error) {
+// checkSettings looks at every value that was set, and at those that must fit together.
+func checkSettings(values Map, from map[string]string) ([]Notice, error) {
 	var notices []Notice
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(values)) {

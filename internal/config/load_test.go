@@ -105,8 +105,10 @@ func TestParseEndpoints(t *testing.T) {
 		{"PLAINTEXT://h:1", "", "", "X", "Invalid value X for configuration inter.broker.listener.name: There is no listener of that name"},
 	} {
 		in := make(Map)
-		for key, v := range map[string]string{"listeners": c.listeners, "advertised.listeners": c.advertised,
-			"listener.security.protocol.map": c.protocols, "inter.broker.listener.name": c.inter} {
+		for key, v := range map[string]string{
+			"listeners": c.listeners, "advertised.listeners": c.advertised,
+			"listener.security.protocol.map": c.protocols, "inter.broker.listener.name": c.inter,
+		} {
 			if v != "" {
 				in[key] = v
 			}

@@ -16,12 +16,16 @@ func CheckTopic(own map[string]string, broker Lookup) error {
 	}
 	l := Inherited{Own: own, Broker: broker}
 	if low, high := MinCompactionLagMs.number(l), MaxCompactionLagMs.number(l); low > high {
-		return &Error{Key: MinCompactionLagMs.Name,
-			Text: fmt.Sprintf("conflict topic config setting %s (%d) > %s (%d)", MinCompactionLagMs.Name, low, MaxCompactionLagMs.Name, high)}
+		return &Error{
+			Key:  MinCompactionLagMs.Name,
+			Text: fmt.Sprintf("conflict topic config setting %s (%d) > %s (%d)", MinCompactionLagMs.Name, low, MaxCompactionLagMs.Name, high),
+		}
 	}
 	if RemoteStorageEnable.In(l) {
-		return &Error{Key: RemoteStorageEnable.Name,
-			Text: "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."}
+		return &Error{
+			Key:  RemoteStorageEnable.Name,
+			Text: "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
+		}
 	}
 	return nil
 }
@@ -96,8 +100,10 @@ func CheckClientMetrics(own map[string]string) error {
 		}
 	}
 	if ms := ClientIntervalMs.number(Map(own)); ms < 100 || ms > 3_600_000 {
-		return &Error{Key: ClientIntervalMs.Name, Request: true,
-			Text: fmt.Sprintf("Invalid value %d for interval.ms, interval must be between 100 and 3600000 (1 hour)", ms)}
+		return &Error{
+			Key: ClientIntervalMs.Name, Request: true,
+			Text: fmt.Sprintf("Invalid value %d for interval.ms, interval must be between 100 and 3600000 (1 hour)", ms),
+		}
 	}
 	_, err := ClientPatterns(own)
 	return err

@@ -48,11 +48,11 @@ func (m Map) Lookup(k *Key) (string, bool) {
 // error is an *Error.
 func (k *Key) Check(value string) error {
 	v, reason := k.Type.parse(value)
-	if list, ok := v.([]string); ok && k.Rule != nil && slices.Contains(list, "") {
+	if list, ok := v.([]string); ok && k.Rule.check != nil && slices.Contains(list, "") {
 		return &Error{Key: k.Name, Value: value, Text: "Configuration '" + k.Name + "' values must not be empty."}
 	}
-	if reason == "" && k.Rule != nil {
-		value, reason = k.Rule(k.Name, v, value)
+	if reason == "" && k.Rule.check != nil {
+		value, reason = k.Rule.check(k.Name, v, value)
 	}
 	if reason != "" {
 		if k.Sensitive() {
