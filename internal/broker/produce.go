@@ -17,7 +17,8 @@ import (
 //   - Appends each partition's batch as its leader; partitions fail one by one.
 //   - acks=0 has no response; an error then closes the connection, which is the
 //     only word the producer can get. acks=1 answers after the append, acks=-1
-//     when the high watermark has passed the batch or timeout.ms is over.
+//     when the high watermark has passed the batch or timeout.ms is over. In
+//     durable mode (flush.messages=1) acks=1 waits for this broker's disk.
 //   - Batches of idempotent producers are checked against the producer's last
 //     five: a known one answers with the offsets it got then, a gap is refused.
 //   - A batch that belongs to a transaction is refused: no transaction can be
@@ -35,7 +36,8 @@ type produce struct {
 	finish  server.Finish // finish0, bound once
 }
 
-// pendingAppend is a partition whose answer waits for the high watermark.
+// pendingAppend is a partition whose answer waits for the high watermark, or
+// under acks=1 for the disk.
 type pendingAppend struct {
 	partition *replica.Partition
 	appended  replica.Appended
@@ -109,7 +111,7 @@ func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *pr
 		return err
 	}
 	answer.BaseOffset, answer.LogAppendTimeMs, answer.LogStartOffset = int64(a.First), a.AppendTime, int64(a.LogStart)
-	if p.request.Acks == -1 && !a.Committed {
+	if p.request.Acks == -1 && !a.Committed || p.request.Acks == 1 && a.Unflushed {
 		p.pending = append(p.pending, pendingAppend{part, a, answer})
 	}
 	return nil
@@ -149,7 +151,11 @@ func (p *produce) respond(ctx context.Context, out *protocol.Encoder) server.Aft
 	deadline := p.rq.Started.Add(time.Duration(p.request.TimeoutMs) * time.Millisecond)
 	for i := range p.pending {
 		w := &p.pending[i]
-		if err := w.partition.AwaitCommitted(ctx, w.appended, deadline); err != nil {
+		await := w.partition.AwaitCommitted
+		if p.request.Acks == 1 {
+			await = w.partition.AwaitFlushed
+		}
+		if err := await(ctx, w.appended, deadline); err != nil {
 			p.fail(w.answer, err)
 		}
 	}

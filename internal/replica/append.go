@@ -22,6 +22,9 @@ type Appended struct {
 	Duplicate bool
 	// Committed: the high watermark has passed the records already.
 	Committed bool
+	// Unflushed: the topic is in durable mode and the records are not on disk
+	// yet, so that not even acks=1 may be answered.
+	Unflushed bool
 
 	epoch record.LeaderEpoch
 }
@@ -66,6 +69,7 @@ func (p *Partition) Append(records []byte, frame *protocol.Frame, version int16,
 		p.Traffic.MessagesIn.Add(v.Records)
 	}
 	out.Committed = p.highWatermark > a.Last
+	out.Unflushed = cfg.log.Durable() && p.log.FlushedOffset() <= a.Last
 	return out, nil
 }
 
@@ -133,6 +137,22 @@ func (p *Partition) AwaitCommitted(ctx context.Context, a Appended, deadline tim
 		return err
 	}
 	return protocol.ErrNotLeaderOrFollower
+}
+
+// AwaitFlushed waits until everything up to a.Last is on this broker's disk,
+// which is all that acks=1 asks of durable mode.
+func (p *Partition) AwaitFlushed(ctx context.Context, a Appended, deadline time.Time) error {
+	log := p.Log()
+	if log == nil {
+		return errNoLog
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	err := log.WaitFlushed(ctx, a.Last+1)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return protocol.ErrRequestTimedOut
+	}
+	return err
 }
 
 func (p *Partition) forgetWaitLocked(w *wait) {

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/metadata"
@@ -31,6 +33,8 @@ type Replicas struct {
 	mu     sync.RWMutex
 	byName map[string]*topic
 	byID   map[metadata.TopicID]*topic
+
+	recovered []*commitlog.Log // of durable mode, with an end not known to be on disk; Apply's own
 }
 
 // topic is the partitions of one topic, by index; nil where this broker has no
@@ -113,7 +117,23 @@ func (r *Replicas) Apply(_, next *metadata.Image, delta *metadata.Delta) {
 	for _, t := range delta.ChangedTopics {
 		r.update(next, t)
 	}
+	r.flushRecovered()
 	r.configure(next, delta)
+}
+
+// flushRecovered puts the ends of durable logs on disk that were found after an
+// unclean stop. Their high watermarks would wait for it until somebody
+// produces, below what was acknowledged and read before.
+func (r *Replicas) flushRecovered() {
+	var flushes errgroup.Group
+	flushes.SetLimit(8)
+	for _, log := range r.recovered {
+		flushes.Go(func() error { return log.Flush() })
+	}
+	r.recovered = nil
+	if err := flushes.Wait(); err != nil {
+		r.logger.Error("flushing what was recovered failed", "error", err) // the log dir is offline
+	}
 }
 
 // remove ends the partitions of a deleted topic and gives their folders to the
@@ -181,7 +201,10 @@ func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Par
 	p.config.Store(cfg)
 	tp := commitlog.TP{Topic: t.name, Partition: mp.ID}
 	log := r.dirs.Get(tp)
-	if log != nil && log.TopicID() != t.id {
+	if log != nil && log.TopicID() == (metadata.TopicID{}) {
+		r.identify(log, t)
+	}
+	if log != nil && log.TopicID() != (metadata.TopicID{}) && log.TopicID() != t.id {
 		r.logger.Warn("a folder belongs to another topic of the same name: set aside", "topic", t.name, "partition", mp.ID, "id", log.TopicID())
 		if err := r.dirs.SetAside(log); err != nil {
 			r.logger.Error("setting a stray folder aside failed", "topic", t.name, "partition", mp.ID, "error", err)
@@ -197,11 +220,24 @@ func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Par
 		}
 	} else {
 		log.SetConfig(cfg.log)
+		if cfg.log.Durable() && log.FlushedOffset() < log.End() {
+			r.recovered = append(r.recovered, log)
+		}
 	}
 	p.log = log
 	log.OnFlush(p.flushed)
 	p.highWatermark = log.RecoveredHighWatermark()
 	return p
+}
+
+// identify gives a log whose partition.metadata was lost or damaged its topic's
+// id: what its folder holds is all there is of the partition. Where the id can't
+// be written the log is used without it, or is offline already.
+func (r *Replicas) identify(log *commitlog.Log, t *topic) {
+	r.logger.Warn("a folder does not say which topic it belongs to: it is taken for the one of that name", "partition", log.TP(), "id", t.id)
+	if err := log.SetTopicID(t.id); err != nil {
+		r.logger.Error("writing a folder's topic id failed", "partition", log.TP(), "error", err)
+	}
 }
 
 // configure gives partitions whose configs changed their new ones.
