@@ -206,12 +206,12 @@ var _ = []*Key{
 		Doc: "Length of a sample of the quota on changes of the metadata.",
 	}),
 	declare(Brokers, Key{
-		Name: "follower.replication.throttled.rate", Type: TypeLong, Default: "9223372036854775807", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
+		Name: "follower.replication.throttled.rate", Internal: true, Type: TypeLong, Default: "9223372036854775807", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
 		Status: Unsupported, Why: noQuotas,
 		Doc: "Bytes a second that a follower fetches for throttled replicas.",
 	}),
 	declare(Brokers, Key{
-		Name: "leader.replication.throttled.rate", Type: TypeLong, Default: "9223372036854775807", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
+		Name: "leader.replication.throttled.rate", Internal: true, Type: TypeLong, Default: "9223372036854775807", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
 		Status: Unsupported, Why: noQuotas,
 		Doc: "Bytes a second that a leader sends to throttled followers.",
 	}),
@@ -226,7 +226,7 @@ var _ = []*Key{
 		Doc: "Length of a sample of client quotas.",
 	}),
 	declare(Brokers, Key{
-		Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: TypeLong, Default: "9223372036854775807", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
+		Name: "replica.alter.log.dirs.io.max.bytes.per.second", Internal: true, Type: TypeLong, Default: "9223372036854775807", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
 		Status: Unsupported, Why: noQuotas,
 		Doc: "Bytes a second that moves between log dirs may use.",
 	}),

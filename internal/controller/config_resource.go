@@ -19,30 +19,38 @@ type resourceKind struct {
 }
 
 var (
-	topicKind = &resourceKind{keys: config.Topics, lists: true,
+	topicKind = &resourceKind{
+		keys: config.Topics, lists: true,
 		check: func(after map[string]string, _ *resourceChange, broker *config.Broker) error {
 			return config.CheckTopic(after, broker)
-		}}
-	groupKind = &resourceKind{keys: config.Groups,
+		},
+	}
+	groupKind = &resourceKind{
+		keys: config.Groups,
 		check: func(after map[string]string, _ *resourceChange, broker *config.Broker) error {
 			return config.CheckGroup(after, broker)
-		}}
-	clientKind = &resourceKind{keys: config.Clients,
+		},
+	}
+	clientKind = &resourceKind{
+		keys: config.Clients,
 		check: func(after map[string]string, _ *resourceChange, _ *config.Broker) error {
 			return config.CheckClientMetrics(after)
-		}}
+		},
+	}
 	loggerKind = &resourceKind{check: checkLoggers}
 )
 
 // brokerKind is a broker, or the default of all of them where the name is empty.
 func brokerKind(img *metadata.Image, name string) *resourceKind {
-	return &resourceKind{keys: config.Brokers, lists: true,
+	return &resourceKind{
+		keys: config.Brokers, lists: true,
 		check: func(after map[string]string, ch *resourceChange, _ *config.Broker) error {
 			if err := config.CheckBroker(ch.set(after), name != ""); err != nil {
 				return err
 			}
 			return checkMinISR(img, after, ch)
-		}}
+		},
+	}
 }
 
 // set are the values that the request sets. The others were checked when they

@@ -51,13 +51,10 @@ func (t *touched) delta(next *Image) *Delta {
 			d.DeletedTopics = append(d.DeletedTopics, before)
 		}
 	}
-	byName := func(a, b *Topic) int { return compareTopics(a, b) }
-	slices.SortFunc(d.ChangedTopics, byName)
-	slices.SortFunc(d.DeletedTopics, byName)
+	slices.SortFunc(d.ChangedTopics, compareTopics)
+	slices.SortFunc(d.DeletedTopics, compareTopics)
 	d.ChangedBrokers = slices.Sorted(maps.Keys(t.brokers))
-	for _, r := range slices.SortedFunc(maps.Keys(t.configs), compareResources) {
-		d.ChangedConfigs = append(d.ChangedConfigs, r)
-	}
+	d.ChangedConfigs = slices.SortedFunc(maps.Keys(t.configs), compareResources)
 	return d
 }
 

@@ -42,8 +42,10 @@ func randomRecord(t *rapid.T, img *Image) Record {
 		if len(topic.Partitions) == 0 {
 			return &protocol.RemoveTopicRecord{TopicId: topic.ID}
 		}
-		return &protocol.PartitionChangeRecord{TopicId: topic.ID, PartitionId: rapid.Int32Range(0, int32(len(topic.Partitions)-1)).Draw(t, "p"),
-			Leader: rapid.SampledFrom([]int32{-2, -1, 1, 2}).Draw(t, "leader"), Isr: []int32{2, 1}}
+		return &protocol.PartitionChangeRecord{
+			TopicId: topic.ID, PartitionId: rapid.Int32Range(0, int32(len(topic.Partitions)-1)).Draw(t, "p"),
+			Leader: rapid.SampledFrom([]int32{-2, -1, 1, 2}).Draw(t, "leader"), Isr: []int32{2, 1},
+		}
 	case 3:
 		return &protocol.RemoveTopicRecord{TopicId: pick().ID}
 	case 4:
@@ -54,8 +56,10 @@ func randomRecord(t *rapid.T, img *Image) Record {
 		}
 		return r
 	case 5:
-		return &protocol.RegisterBrokerRecord{BrokerId: rapid.Int32Range(1, 3).Draw(t, "b"), BrokerEpoch: 7, Fenced: true,
-			EndPoints: []protocol.RegisterBrokerRecordBrokerEndpoint{{Name: "PLAINTEXT", Host: "h", Port: 9092}}}
+		return &protocol.RegisterBrokerRecord{
+			BrokerId: rapid.Int32Range(1, 3).Draw(t, "b"), BrokerEpoch: 7, Fenced: true,
+			EndPoints: []protocol.RegisterBrokerRecordBrokerEndpoint{{Name: "PLAINTEXT", Host: "h", Port: 9092}},
+		}
 	case 6:
 		for br := range img.Brokers() {
 			return &protocol.BrokerRegistrationChangeRecord{BrokerId: int32(br.ID), BrokerEpoch: br.Epoch, Fenced: -1}
@@ -78,8 +82,10 @@ func randomRecord(t *rapid.T, img *Image) Record {
 
 // view is everything an image says, in a form that can be compared.
 func view(i *Image) map[string]any {
-	out := map[string]any{"cluster": i.ClusterID(), "features": maps.Collect(i.Features()), "epoch": i.FeaturesEpoch(), "pid": i.NextProducerID(),
-		"configs": maps.Collect(i.Configs()), "partitions": i.PartitionCount()}
+	out := map[string]any{
+		"cluster": i.ClusterID(), "features": maps.Collect(i.Features()), "epoch": i.FeaturesEpoch(), "pid": i.NextProducerID(),
+		"configs": maps.Collect(i.Configs()), "partitions": i.PartitionCount(),
+	}
 	for t := range i.Topics() {
 		out["topic "+t.Name] = t
 		if i.TopicByID(t.ID) != t || i.Topic(t.Name) != t {
