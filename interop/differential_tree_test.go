@@ -196,6 +196,10 @@ func (n normalizer) scalar(v reflect.Value, name string) any {
 		return "session"
 	case name == "ProducerID" && v.Kind() == reflect.Int64 && v.Int() >= 0 && n.api == "InitProducerID":
 		return "producer id"
+	case name == "SubscriptionID":
+		return "subscription"
+	case name == "Timestamp" && (v.Int() > batchTime+2000 && v.Int() < batchTime+3600_000):
+		return "append time"
 	case name == "LogAppendTime" && v.Int() > 0, name == "LastTimestamp" && v.Int() > 0:
 		return "time"
 	}
