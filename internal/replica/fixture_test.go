@@ -177,8 +177,11 @@ func frameOf(b record.Batch) *protocol.Frame {
 func (f *fixture) append(p *Partition, n, size int, allISR bool) (Appended, error) {
 	frame := frameOf(batchOf(n, size))
 	defer frame.Release()
-	return p.Append(frame.Bytes(), frame, 12, allISR, time.UnixMilli(2_000))
+	return p.Append(frame.Bytes(), frame, 12, allISR, f.now())
 }
+
+// now is the wall clock of appends.
+func (f *fixture) now() time.Time { return time.UnixMilli(2_000) }
 
 func (f *fixture) mustAppend(p *Partition, n, size int) Appended {
 	f.Helper()
