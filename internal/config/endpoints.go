@@ -40,12 +40,12 @@ var endpointForm = regexp.MustCompile(`^([^/]*)://\[?([0-9a-zA-Z\-%._:]*)\]?:(-?
 // rules. The listeners of a KRaft controller (controller.listener.names) are
 // left out.
 func ParseEndpoints(l Lookup) (*Endpoints, error) {
-	listen, err := endpoints(Listeners.Name, Listeners.In(l))
+	listen, err := endpoints(l, Listeners)
 	if err != nil {
 		return nil, err
 	}
-	if listen, err = withoutControllers(l, listen); err != nil {
-		return nil, err
+	if len(listen) == 0 {
+		return nil, &Error{Key: Listeners.Name, Value: strings.Join(Listeners.In(l), ","), Reason: "There must be a listener for clients"}
 	}
 	if err := distinct(listen); err != nil {
 		return nil, err
@@ -64,36 +64,24 @@ func ParseEndpoints(l Lookup) (*Endpoints, error) {
 	return &Endpoints{Listen: listen, Advertised: advertised, InterBroker: inter}, nil
 }
 
-func endpoints(key string, list []string) ([]Endpoint, error) {
+// endpoints reads a list of addresses, those of a KRaft controller left out.
+func endpoints(l Lookup, key List) ([]Endpoint, error) {
+	controllers := splitList(strings.ToUpper(Brokers.Get("controller.listener.names").raw(l)))
 	var out []Endpoint
-	for _, s := range list {
+	for _, s := range key.In(l) {
 		m := endpointForm.FindStringSubmatch(s)
 		if m == nil || m[1] == "" {
-			return nil, &Error{Key: key, Value: s, Reason: "Want NAME://host:port"}
+			return nil, &Error{Key: key.Name, Value: s, Reason: "Want NAME://host:port"}
 		}
 		port, err := strconv.Atoi(m[3])
 		if err != nil || port < 0 || port > 65535 {
-			return nil, &Error{Key: key, Value: s, Reason: "The port must be between 0 and 65535"}
+			return nil, &Error{Key: key.Name, Value: s, Reason: "The port must be between 0 and 65535"}
 		}
-		out = append(out, Endpoint{Name: strings.ToUpper(m[1]), Host: m[2], Port: port})
+		if e := (Endpoint{Name: strings.ToUpper(m[1]), Host: m[2], Port: port}); !slices.Contains(controllers, e.Name) {
+			out = append(out, e)
+		}
 	}
 	return out, nil
-}
-
-// withoutControllers leaves out the listeners that a KRaft server.properties has
-// for its controller.
-func withoutControllers(l Lookup, listen []Endpoint) ([]Endpoint, error) {
-	var names []string
-	if k := Brokers.Get("controller.listener.names"); k.IsSet(l) {
-		for _, n := range splitList(k.raw(l)) {
-			names = append(names, strings.ToUpper(n))
-		}
-	}
-	listen = slices.DeleteFunc(listen, func(e Endpoint) bool { return slices.Contains(names, e.Name) })
-	if len(listen) == 0 {
-		return nil, &Error{Key: Listeners.Name, Value: strings.Join(Listeners.In(l), ","), Reason: "There must be a listener for clients"}
-	}
-	return listen, nil
 }
 
 // distinct refuses listeners of one name, and of one port unless one is an IPv4
@@ -148,7 +136,7 @@ func checkProtocols(l Lookup, listen []Endpoint) error {
 }
 
 func advertisedEndpoints(l Lookup, listen []Endpoint) ([]Endpoint, error) {
-	given, err := endpoints(AdvertisedListeners.Name, AdvertisedListeners.In(l))
+	given, err := endpoints(l, AdvertisedListeners)
 	if err != nil {
 		return nil, err
 	}

@@ -132,3 +132,35 @@ func showEndpoints(list []Endpoint) string {
 	}
 	return s
 }
+
+// TestAKRaftFileWorks reads what a combined Kafka node has in its file.
+func TestAKRaftFileWorks(t *testing.T) {
+	static, _, err := Load(Input{FileName: "server.properties", File: []byte(`
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=localhost:9093
+listeners=PLAINTEXT://:9092,CONTROLLER://:9093
+inter.broker.listener.name=PLAINTEXT
+advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
+num.network.threads=3
+log.dirs=/tmp/kraft-combined-logs
+offsets.topic.replication.factor=1
+log.retention.hours=168
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := ParseEndpoints(static)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "PLAINTEXT=:9092 told PLAINTEXT=localhost:9092 "
+	if got := showEndpoints(e.Listen) + "told " + showEndpoints(e.Advertised); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if _, err := ParseEndpoints(Map{"listeners": "CONTROLLER://:9093", "controller.listener.names": "controller"}); err == nil {
+		t.Error("a node without a listener for clients was taken")
+	}
+}
