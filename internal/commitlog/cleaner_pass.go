@@ -82,6 +82,11 @@ func (j *cleaning) pass(p *dirtyPart) error {
 	for len(sources) > 0 && sources[len(sources)-1].seg.base > keys.latest {
 		sources = sources[:len(sources)-1]
 	}
+	// The gaps that compaction leaves must lie below the recovery point that a crash would find: above it they'd be taken for
+	// lost writes.
+	if err := j.log.logDir().checkpointer.writeNow(recoveryPoints); err != nil {
+		return err
+	}
 	s := &cleanSieve{cleaning: j, keys: keys, txns: newCleanTxns(aborted)}
 	s.keepRecord = s.keep
 	for len(sources) > 0 {

@@ -26,12 +26,12 @@ func newCleanTxns(aborted []AbortedTxn) *cleanTxns {
 	return &cleanTxns{aborted: aborted, aborting: map[record.ProducerID]*abortedRun{}, committed: map[record.ProducerID]bool{}}
 }
 
-// advance meets the aborted transactions that begin at or below an offset.
-func (t *cleanTxns) advance(to record.Offset) {
-	for len(t.aborted) > 0 && t.aborted[0].FirstOffset <= to {
+// advance meets the aborted transactions that begin with a batch or before it, and haven't ended before it.
+func (t *cleanTxns) advance(b record.Batch) {
+	for len(t.aborted) > 0 && t.aborted[0].FirstOffset <= b.LastOffset() {
 		a := t.aborted[0]
 		t.aborted = t.aborted[1:]
-		if t.aborting[a.ProducerID] == nil {
+		if a.LastOffset >= b.BaseOffset() && t.aborting[a.ProducerID] == nil {
 			t.aborting[a.ProducerID] = &abortedRun{AbortedTxn: a}
 		}
 	}
@@ -39,7 +39,7 @@ func (t *cleanTxns) advance(to record.Offset) {
 
 // data passes a batch of records and tells whether they were aborted.
 func (t *cleanTxns) data(b record.Batch) (aborted bool) {
-	t.advance(b.LastOffset())
+	t.advance(b)
 	if !b.IsTransactional() {
 		return false
 	}
@@ -54,7 +54,7 @@ func (t *cleanTxns) data(b record.Batch) (aborted bool) {
 // control passes a control batch and tells whether nothing is left that it ends. Where an aborted transaction has a batch
 // left, so that the transaction index must go on telling of it, that is returned.
 func (t *cleanTxns) control(b record.Batch) (unneeded bool, aborted *AbortedTxn, err error) {
-	t.advance(b.LastOffset())
+	t.advance(b)
 	if b.Count() == 0 {
 		return true, nil, nil // emptied before
 	}
