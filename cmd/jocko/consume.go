@@ -125,6 +125,7 @@ func (c *consume) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	widen(cmd.OutOrStdout())
 	err = c.print(cmd.Context(), cmd.OutOrStdout(), f, format)
 	if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
 		return nil // an interrupt is how following ends

@@ -240,6 +240,7 @@ func openInputs(stdin io.Reader, names []string) (inputs []io.Reader, closeAll f
 			f.Close()
 		}
 	}
+	widen(stdin)
 	if len(names) == 0 {
 		return []io.Reader{stdin}, closeAll, nil
 	}
