@@ -60,6 +60,15 @@ func newCleanModel(rt *rapid.T, t *testing.T) *cleanModel {
 	return m
 }
 
+// fatal ends the test; with rapid, that makes it look for a smaller case.
+func (m *cleanModel) fatal(t *testing.T, err error) {
+	t.Helper()
+	if m.rt != nil {
+		m.rt.Fatal(err)
+	}
+	t.Fatal(err)
+}
+
 func (m *cleanModel) append(t *testing.T) {
 	codec := rapid.SampledFrom([]record.Codec{record.None, record.None, record.Gzip, record.Zstd, record.LZ4, record.Snappy}).Draw(m.rt, "codec")
 	pid := record.ProducerID(rapid.IntRange(-3, 3).Draw(m.rt, "producer"))
@@ -85,7 +94,7 @@ func (m *cleanModel) append(t *testing.T) {
 		}
 	}
 	if _, err := m.log.AppendLeader(b.Build(), 0, AppendOptions{}); err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	if pid > 0 {
 		m.sequences[pid] = record.AddSequence(m.sequences[pid], int32(n))
@@ -100,7 +109,7 @@ func (m *cleanModel) end(t *testing.T) {
 	}
 	a, err := m.log.AppendLeader(mark.Batch(), 0, AppendOptions{Origin: OriginCoordinator})
 	if err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	if offsets := m.open[pid]; len(offsets) > 0 {
 		m.ended = append(m.ended, [2]record.Offset{offsets[0], a.First})
@@ -144,7 +153,7 @@ func (m *cleanModel) state(until record.Offset) map[string]string {
 func (m *cleanModel) consume(t *testing.T) (all, committed []keptRecord) {
 	aborted, err := m.log.AbortedTxns(m.log.Start(), m.log.End())
 	if err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	slices.SortFunc(aborted, func(a, b AbortedTxn) int { return int(a.FirstOffset - b.FirstOffset) })
 	aborting := map[record.ProducerID]bool{}
@@ -154,7 +163,7 @@ func (m *cleanModel) consume(t *testing.T) (all, committed []keptRecord) {
 			err = b.CheckCRC()
 		}
 		if err != nil {
-			m.rt.Fatal(err)
+			m.fatal(t, err)
 		}
 		rest = tail
 		for len(aborted) > 0 && aborted[0].FirstOffset <= b.LastOffset() {
@@ -163,7 +172,7 @@ func (m *cleanModel) consume(t *testing.T) (all, committed []keptRecord) {
 		}
 		if b.IsControl() {
 			if mark, ok, err := record.ReadMarker(b); err != nil {
-				m.rt.Fatal(err)
+				m.fatal(t, err)
 			} else if ok && mark.Type == record.Abort {
 				delete(aborting, b.ProducerID())
 			}
@@ -249,14 +258,14 @@ func (m *cleanModel) checkState(t *testing.T, committed []keptRecord, cleaned re
 func (m *cleanModel) clean(t *testing.T) {
 	p, err := m.log.dirtyPart()
 	if err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	if p.to > m.stable() {
 		m.rt.Fatalf("the dirty part ends at %d, above the last stable offset %d", p.to, m.stable())
 	}
 	before := m.log.Producers()
 	if err := m.dirs.CleanNow(context.Background(), m.log); err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	m.check(t, p.to)
 	m.checkProducers(t, before)
@@ -277,7 +286,7 @@ func (m *cleanModel) checkProducers(t *testing.T, want []ProducerState) {
 // reopen crashes and opens the log again. Without snapshots, the producers are computed from what compaction left.
 func (m *cleanModel) reopen(t *testing.T) {
 	if err := m.log.Flush(); err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	cleaned, _ := m.log.CleanedTo()
 	before := m.log.Producers()
@@ -291,7 +300,7 @@ func (m *cleanModel) reopen(t *testing.T) {
 	m.dirs = openDirs(t, m.fs, m.opt)
 	m.log = m.dirs.Get(TP{cleanerTopic, 0})
 	if err := m.log.Err(); err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	m.log.UpdateHighWatermark(hw)
 	m.check(t, max(cleaned, 0))
@@ -301,17 +310,17 @@ func (m *cleanModel) reopen(t *testing.T) {
 func (m *cleanModel) dropSnapshots(t *testing.T) {
 	entries, err := m.fs.ReadDir(m.log.folder)
 	if err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name, snapshotSuffix) {
 			if err := m.fs.Remove(filepath.Join(m.log.folder, e.Name)); err != nil {
-				m.rt.Fatal(err)
+				m.fatal(t, err)
 			}
 		}
 	}
 	if err := m.fs.SyncDir(m.log.folder); err != nil {
-		m.rt.Fatal(err)
+		m.fatal(t, err)
 	}
 }
 
