@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/commitlog"
@@ -44,6 +45,8 @@ type Broker struct {
 	sessions    *fetchSessions
 	producerIDs *producerIDs
 	telemetry   *telemetry // nil without a receiver
+
+	fetchMaxBytes atomic.Int64 // fetch.max.bytes in force: read for every fetch
 }
 
 // New returns a Broker; it is a server.Handler.
@@ -53,6 +56,7 @@ func New(o Options) *Broker {
 		Options:  o,
 		sessions: newFetchSessions(config.MaxIncrementalFetchSessionCacheSlots.In(cfg), fetchSessionEviction),
 	}
+	b.configure(cfg)
 	if o.Telemetry != nil {
 		b.telemetry = &telemetry{forward: o.Telemetry.forward, clients: make(map[protocol.UUID]*telemetryClient)}
 	}
@@ -71,6 +75,15 @@ func New(o Options) *Broker {
 	o.Metrics.GaugeFunc("jocko_fetch_sessions", "Incremental fetch sessions.", nil, func() float64 { return float64(b.sessions.Len()) })
 	return b
 }
+
+// Apply follows a change of the metadata.
+func (b *Broker) Apply(_, next *metadata.Image, delta *metadata.Delta) {
+	if len(delta.ChangedConfigs) > 0 {
+		b.configure(b.Config(next))
+	}
+}
+
+func (b *Broker) configure(cfg *config.Broker) { b.fetchMaxBytes.Store(config.FetchMaxBytes.In(cfg)) }
 
 // fetchSessionEviction is how long a session that nobody uses keeps its place
 // from others.

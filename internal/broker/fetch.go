@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/replica"
@@ -46,7 +45,8 @@ type fetch struct {
 // fetchResult is what reading one candidate gave.
 type fetchResult struct {
 	replica.ReadResult
-	err error
+	partition *replica.Partition // nil where it wasn't found
+	err       error
 }
 
 var fetches sync.Pool
@@ -191,9 +191,10 @@ func (f *fetch) respond(ctx context.Context, out *protocol.Encoder) server.After
 func (f *fetch) gather(ctx context.Context) {
 	deadline := f.rq.Started.Add(time.Duration(f.request.MaxWaitMs) * time.Millisecond)
 	var timer *time.Timer
+	stopping := f.rq.Conn.Stopping()
 	for !f.looked && !f.look() {
 		left := time.Until(deadline)
-		if left <= 0 || ctx.Err() != nil {
+		if left <= 0 || ctx.Err() != nil || stopping == nil {
 			return
 		}
 		if timer == nil {
@@ -205,6 +206,8 @@ func (f *fetch) gather(ctx context.Context) {
 		case <-f.session.watcher.C:
 		case <-timer.C:
 		case <-ctx.Done():
+		case <-stopping:
+			stopping = nil // one more look, then what there is
 		}
 	}
 }
@@ -240,7 +243,7 @@ func (f *fetch) choose() {
 // response can go.
 func (f *fetch) read() (enough bool) {
 	f.results = grow(f.results, len(f.candidates))
-	budget := int(min(int64(f.request.MaxBytes), config.FetchMaxBytes.In(f.b.config(f.rq))))
+	budget := int(min(int64(f.request.MaxBytes), f.b.fetchMaxBytes.Load()))
 	var total int64
 	enough = f.request.MinBytes <= 0 || len(f.candidates) == 0 && f.session.partitions == 0
 	for i, p := range f.candidates {
@@ -251,6 +254,7 @@ func (f *fetch) read() (enough bool) {
 		params.MinOne = total == 0
 		params.MaxBytes = max(min(params.MaxBytes, budget), 0)
 		part, err := f.find(p)
+		r.partition = part
 		if err == nil {
 			r.ReadResult, err = part.Read(r.Records, params)
 		}
@@ -281,8 +285,10 @@ func (f *fetch) find(p *fetchPartition) (*replica.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	part.Watch(p.watch)
-	p.partition = part
+	if !f.session.closed { // evicted meanwhile: this fetch still answers, and nobody would end the watch
+		part.Watch(p.watch)
+		p.partition = part
+	}
 	return part, nil
 }
 
@@ -349,7 +355,7 @@ func (f *fetch) add(p *fetchPartition, r *fetchResult) {
 		f.addError(p, out, r)
 		return
 	}
-	p.partition.Traffic.BytesOut.Add(int(r.Bytes))
+	r.partition.Traffic.BytesOut.Add(int(r.Bytes))
 	out.HighWatermark, out.LastStableOffset, out.LogStartOffset = int64(r.HighWatermark), int64(r.LastStable), int64(r.LogStart)
 	if r.Diverging != nil {
 		out.DivergingEpoch.Epoch, out.DivergingEpoch.EndOffset = int32(r.Diverging.Epoch), int64(r.Diverging.End)
@@ -371,8 +377,8 @@ func (f *fetch) addError(p *fetchPartition, out *protocol.FetchResponsePartition
 	out.HighWatermark, out.LastStableOffset, out.LogStartOffset = -1, -1, -1
 	out.Records = nil
 	moved := errors.Is(r.err, protocol.ErrNotLeaderOrFollower) || errors.Is(r.err, protocol.ErrFencedLeaderEpoch)
-	if moved && p.partition != nil && f.rq.Version() >= 12 {
-		id, epoch := p.partition.Leader()
+	if moved && r.partition != nil && f.rq.Version() >= 12 {
+		id, epoch := r.partition.Leader()
 		out.CurrentLeader.LeaderId, out.CurrentLeader.LeaderEpoch = int32(id), int32(epoch)
 	}
 }

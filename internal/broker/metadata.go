@@ -165,6 +165,9 @@ func (b *Broker) autoCreate(ctx context.Context, name string, allowed bool) (*me
 	if err := metadata.CheckTopicName(name); err != nil {
 		return nil, protocol.ErrInvalidTopicException
 	}
+	if metadata.IsInternal(name) { // its coordinator creates it, with a shape of its own
+		return nil, protocol.ErrUnknownTopicOrPartition
+	}
 	if !allowed || !config.AutoCreateTopicsEnable.In(b.Config(b.image())) {
 		return nil, protocol.ErrUnknownTopicOrPartition
 	}

@@ -213,11 +213,17 @@ func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
 	n.controller = controller.New(controller.Options{
 		Log: n.raft, Broker: n.brokerConfig, Logger: logger, NewID: newID, Rand: n.env.Rand,
 	})
+	n.broker = broker.New(broker.Options{
+		Self: n.self, Config: n.brokerConfig, Raft: n.raft, Controller: n.controller, Replicas: n.replicas, Dirs: n.dirs,
+		Metrics: n.metrics, Logger: n.env.Logger, LogLevel: n.logLevel, Now: n.env.Now,
+		NewID: newID, Telemetry: n.forwarder(parts),
+	})
 	image := n.raft.Image()
 	n.configure(nil, image, nil)
 	n.replicas.Apply(nil, image, metadata.Diff(metadata.Empty(), image))
 	n.raft.Subscribe(n.configure)
 	n.raft.Subscribe(n.replicas.Apply)
+	n.raft.Subscribe(n.broker.Apply)
 	if err := n.raft.Start(); err != nil {
 		return fmt.Errorf("starting the metadata log: %w", err)
 	}
@@ -232,11 +238,6 @@ func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
 // starts to answer.
 func (n *Node) serve(parts *parts) error {
 	cfg := n.static
-	n.broker = broker.New(broker.Options{
-		Self: n.self, Config: n.brokerConfig, Raft: n.raft, Controller: n.controller, Replicas: n.replicas, Dirs: n.dirs,
-		Metrics: n.metrics, Logger: n.env.Logger, LogLevel: n.logLevel, Now: n.env.Now,
-		NewID: newID, Telemetry: n.forwarder(parts),
-	})
 	var err error
 	n.server, err = server.Listen(server.Options{
 		Listen: n.env.Listen, Listeners: serverListeners(n.endpoints.Listen), Handler: n.broker, Metrics: &n.metrics.Server, Log: n.env.Logger,

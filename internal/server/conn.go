@@ -87,6 +87,10 @@ func (c *Conn) ID() uint64 { return c.id }
 // Context ends with the connection.
 func (c *Conn) Context() context.Context { return c.ctx }
 
+// Stopping is closed when the server begins to stop. A Finish that waits for what may never come answers then; one that
+// waits for what was promised goes on.
+func (c *Conn) Stopping() <-chan struct{} { return c.srv.stopping }
+
 // NoWait, called in Start, promises that the Finish which this Start returns won't wait. If nothing is queued before it,
 // it then runs right after Start on the same goroutine.
 func (c *Conn) NoWait() { c.noWait = true }

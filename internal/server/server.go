@@ -112,6 +112,7 @@ type Server struct {
 	base     context.Context // of every connection; ends when the time to finish is up
 	stopAll  context.CancelFunc
 	draining atomic.Bool
+	stopping chan struct{} // closed when draining begins
 	nextID   atomic.Uint64
 
 	mu      sync.Mutex
@@ -131,11 +132,12 @@ type listener struct {
 // Listen binds all listeners, so that their ports are known before anything is served; Run serves them.
 func Listen(opt Options) (*Server, error) {
 	s := &Server{
-		opt:     opt,
-		limits:  opt.Limits.withDefaults(),
-		conns:   make(map[*Conn]struct{}),
-		perIP:   make(map[netip.Addr]int),
-		changed: make(chan struct{}),
+		opt:      opt,
+		limits:   opt.Limits.withDefaults(),
+		conns:    make(map[*Conn]struct{}),
+		perIP:    make(map[netip.Addr]int),
+		changed:  make(chan struct{}),
+		stopping: make(chan struct{}),
 	}
 	s.budget.init(s.limits.MaxInFlightBytes, &opt.Metrics.InFlightBytes)
 	s.clock.start()
@@ -198,6 +200,7 @@ func (s *Server) Run(ctx context.Context) error {
 // drain asks every connection to stop reading and waits for them to end, in the end by closing them.
 func (s *Server) drain() {
 	s.draining.Store(true)
+	close(s.stopping)
 	timeout := time.NewTimer(s.limits.ShutdownTimeout)
 	defer timeout.Stop()
 	s.each((*Conn).stopReading)
