@@ -215,3 +215,17 @@ func checkOffsets(rt *rapid.T, b []byte, from, next record.Offset) {
 		rt.Fatalf("the batches end at %d, the next read begins at %d", at, next)
 	}
 }
+
+func TestRingReadsBelowUntil(t *testing.T) {
+	r := newTailRing(1 << 20)
+	var a tail
+	for i := range record.Offset(10) {
+		push(r, &a, i, 100).Release()
+	}
+	for until := range record.Offset(11) {
+		rs, next, ok := r.read(nil, &a, 0, until, 1<<20, true)
+		if n := len(bytesOf(t, rs)); !ok || next != until || n != int(until)*100 {
+			t.Errorf("until %d: %d bytes, next %d, %t", until, n, next, ok)
+		}
+	}
+}
