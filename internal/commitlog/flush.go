@@ -29,6 +29,13 @@ func (l *Log) flushData() error {
 	after, err := l.flushDataLocked()
 	l.flushMu.Unlock()
 	after()
+	if err != nil {
+		l.mu.Lock()
+		if l.checkLocked() != nil { // whatever took the log or its directory offline: nobody will flush it
+			l.wakeWaitersLocked()
+		}
+		l.mu.Unlock()
+	}
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/node"
@@ -51,8 +52,11 @@ func (p *pipes) dial() (net.Conn, error) {
 	case p.accepted <- theirs:
 		return ours, nil
 	case <-p.closed:
-		return nil, net.ErrClosed
+	case <-time.After(callTimeout):
 	}
+	ours.Close()
+	theirs.Close()
+	return nil, net.ErrClosed
 }
 
 // logBuffer keeps a broker's log for when a test fails.
