@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/travisjeffery/jocko/internal/node"
 )
 
 // kafkaVersion is the Apache Kafka release whose protocol and behaviour the broker follows.
@@ -39,14 +41,14 @@ func newVersion() *cobra.Command {
 	return cmd
 }
 
-// buildVersion reads what the Go tool stamped into the binary.
+// buildVersion reads what the build, or the Go tool, stamped into the binary.
 func buildVersion() versionInfo {
-	v := versionInfo{Version: "(devel)", Kafka: kafkaVersion, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	v := versionInfo{Version: node.Version, Kafka: kafkaVersion, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
 	}
-	if info.Main.Version != "" {
+	if tag := info.Main.Version; node.Version == "dev" && tag != "" && tag != "(devel)" {
 		v.Version = info.Main.Version
 	}
 	for _, s := range info.Settings {
