@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/record"
@@ -52,12 +51,12 @@ type checkpointer struct {
 	dir  *logDir
 	wake chan struct{}
 
-	mu      sync.Mutex // held while files are written
+	mu      diskLock // held while files are written
 	written map[checkpointKind][]byte
 }
 
 func newCheckpointer(d *logDir) *checkpointer {
-	return &checkpointer{dir: d, wake: make(chan struct{}, 1), written: make(map[checkpointKind][]byte)}
+	return &checkpointer{dir: d, wake: make(chan struct{}, 1), mu: newDiskLock(), written: make(map[checkpointKind][]byte)}
 }
 
 // changed tells that a recovery point has moved. Other kinds are looked at with every interval.

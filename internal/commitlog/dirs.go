@@ -219,6 +219,9 @@ func (d *Dirs) writeMeta(dir *logDir, m metaProperties) error {
 func (d *Dirs) adoptIdentity() error {
 	for _, dir := range d.dirs {
 		m := &dir.meta
+		if dir.Err() != nil {
+			continue // what it says could not be read
+		}
 		if d.opt.ClusterID == "" {
 			d.opt.ClusterID = m.clusterID
 		}

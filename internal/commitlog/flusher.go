@@ -32,25 +32,25 @@ type flusher struct {
 	dir  *logDir
 	wake chan struct{}
 
-	mu      sync.Mutex
+	mu      *sync.Mutex // one for all directories, for logs move between them
 	queue   []*Log
 	timed   deadlines // logs with flush.ms
 	retimed chan struct{}
 }
 
 func newFlusher(d *logDir) *flusher {
-	return &flusher{dir: d, wake: make(chan struct{}, 1), retimed: make(chan struct{}, 1)}
+	return &flusher{dir: d, mu: &d.env.queues, wake: make(chan struct{}, 1), retimed: make(chan struct{}, 1)}
 }
 
 // request queues a log. It is called with Log.mu held and doesn't wait.
 func (f *flusher) request(l *Log, kind flushKind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if l.queued == 0 {
+	if l.queued == 0 && !l.served {
 		f.queue = append(f.queue, l)
+		signal(f.wake)
 	}
 	l.queued |= kind
-	signal(f.wake)
 }
 
 // requestBy queues a log for when the first of its unflushed records has the age.
@@ -86,11 +86,22 @@ func (f *flusher) next() (*Log, flushKind) {
 	f.queue[0] = nil
 	f.queue = f.queue[1:]
 	kind := l.queued
-	l.queued = 0
+	l.queued, l.served = 0, true
 	if len(f.queue) > 0 {
 		signal(f.wake)
 	}
 	return l, kind
+}
+
+// done puts a log that has asked again meanwhile back into the queue.
+func (f *flusher) done(l *Log) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l.served = false
+	if l.queued != 0 {
+		f.queue = append(f.queue, l)
+		signal(f.wake)
+	}
 }
 
 // run works until ctx ends.
@@ -112,6 +123,7 @@ func (f *flusher) work(ctx context.Context) {
 		}
 		for l, kind := f.next(); l != nil && ctx.Err() == nil; l, kind = f.next() {
 			f.serve(l, kind)
+			f.done(l)
 		}
 	}
 }

@@ -24,7 +24,7 @@ type indexCache struct {
 	order *list.List // of *cachedIndex, the one used last in front
 	bySeg map[*segment]*list.Element
 
-	rebuild sync.Mutex // one index is computed anew at a time
+	rebuild diskLock // one index is computed anew at a time
 }
 
 type cachedIndex struct {
@@ -33,7 +33,7 @@ type cachedIndex struct {
 }
 
 func newIndexCache(budget int64) *indexCache {
-	return &indexCache{budget: budget, order: list.New(), bySeg: make(map[*segment]*list.Element)}
+	return &indexCache{budget: budget, order: list.New(), bySeg: make(map[*segment]*list.Element), rebuild: newDiskLock()}
 }
 
 func (c *indexCache) get(s *segment) ([]offsetEntry, bool) {

@@ -124,3 +124,36 @@ func compareFolders(t *testing.T, kafka fs.ReadFileFS, folder, own string) {
 		}
 	}
 }
+
+// TestKafkaDump compares what Dump prints with what Kafka's own tool prints, for every file of Kafka's directory. The tool's output
+// is expected beside the directory, in the file "dump", made with --print-data-log.
+func TestKafkaDump(t *testing.T) {
+	dir := os.Getenv(kafkaData)
+	if dir == "" {
+		t.Skip(kafkaData + " names no directory written by Apache Kafka")
+	}
+	want, err := os.ReadFile(filepath.Join(dir, "dump"))
+	if err != nil {
+		t.Skip(err)
+	}
+	for section := range strings.SplitSeq(string(want), "Dumping ") {
+		path, _, _ := strings.Cut(section, "\n")
+		if path == "" {
+			continue
+		}
+		var got bytes.Buffer
+		if err := Dump(&got, vfs.OS(), path, DumpOptions{Data: true}); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		g, w := strings.Split(got.String(), "\n"), strings.Split("Dumping "+section, "\n")
+		for i := range min(len(g), len(w)) {
+			if g[i] != w[i] {
+				t.Errorf("%s line %d:\n%.300s\nKafka:\n%.300s", path, i, g[i], w[i])
+				break
+			}
+		}
+		if len(g) != len(w) {
+			t.Errorf("%s: %d lines, Kafka's tool prints %d", path, len(g), len(w))
+		}
+	}
+}

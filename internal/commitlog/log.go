@@ -21,7 +21,7 @@ type Log struct {
 	tp  TP
 
 	// flushMu is held by whoever saves, syncs, truncates, renames or replaces files. It is taken before mu.
-	flushMu sync.Mutex
+	flushMu diskLock
 
 	mu        sync.Mutex
 	dir       *logDir
@@ -47,8 +47,18 @@ type Log struct {
 	cleanedTo atomic.Int64 // where the cleaner stopped, for its checkpoint; -1: it never ran
 
 	queued flushKind // guarded by flusher.mu
+	served bool      // guarded by flusher.mu: a worker is at it
 	timed  bool      // guarded by flusher.mu: in flusher.timed
 }
+
+// diskLock is a mutex for who may wait for the disk while holding it: waiting for it is idling to testing/synctest.
+type diskLock chan struct{}
+
+func newDiskLock() diskLock { return make(diskLock, 1) }
+
+func (m diskLock) Lock() { m <- struct{}{} }
+
+func (m diskLock) Unlock() { <-m }
 
 // newNames says which names of the log aren't durable yet.
 type newNames struct {
@@ -64,6 +74,7 @@ type env struct {
 	indexes  *indexCache
 	opt      *DirsOptions
 	counters Counters
+	queues   sync.Mutex // of all flushers
 }
 
 func (e *env) nowMs() int64 { return e.now().UnixMilli() }

@@ -133,7 +133,7 @@ func (d *Dirs) settleTwins(a, b *Log) error {
 }
 
 func newLog(e *env, dir *logDir, tp TP, folder string, cfg LogConfig) *Log {
-	l := &Log{env: e, tp: tp, dir: dir, folder: folder, cfg: &cfg}
+	l := &Log{env: e, tp: tp, dir: dir, folder: folder, cfg: &cfg, flushMu: newDiskLock()}
 	l.cleanedTo.Store(-1)
 	return l
 }
