@@ -52,22 +52,29 @@ func newCleaning(ctx context.Context, c *cleaner, l *Log, opt CleanerOptions) *c
 // run makes as many passes as it takes to compact what was dirty when it began: each as far as the map of keys reaches.
 func (j *cleaning) run() error {
 	p, err := j.log.dirtyPart()
-	if err == nil && p.unsynced() {
+	if err == nil && p.cutUnsynced() {
 		if err = j.log.Flush(); err == nil {
-			p, err = j.log.dirtyPart()
+			p, err = j.dirtyPart()
 		}
 	}
-	for until := p.to; err == nil && p.from < until; {
+	for until := p.to; err == nil && p.from < min(until, p.to); {
 		if err = j.pass(&p); err == nil {
-			p, err = j.log.dirtyPart()
+			p, err = j.dirtyPart()
 		}
 	}
 	return err
 }
 
+// dirtyPart is that of the log as far as it is on disk.
+func (j *cleaning) dirtyPart() (dirtyPart, error) {
+	p, err := j.log.dirtyPart()
+	p.cutUnsynced()
+	return p, err
+}
+
 // pass compacts the log up to where the map of keys is full, and notes how far it came.
 func (j *cleaning) pass(p *dirtyPart) error {
-	if len(p.sources) == 0 || p.unsynced() {
+	if len(p.sources) == 0 {
 		return errSegmentsChanged
 	}
 	aborted, err := j.log.AbortedTxns(p.sources[0].seg.base, p.to)

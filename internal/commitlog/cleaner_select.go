@@ -36,10 +36,15 @@ func (p *dirtyPart) ratio() float64 {
 // due tells whether the log should be compacted.
 func (p *dirtyPart) due() bool { return p.dirtyBytes > 0 && (p.waited || p.ratio() > p.minRatio) }
 
-// unsynced tells whether a segment isn't on disk as a whole.
-func (p *dirtyPart) unsynced() bool {
-	for _, s := range p.sources {
+// cutUnsynced ends the part before the first segment that isn't on disk as a whole, and tells whether there was one.
+func (p *dirtyPart) cutUnsynced() bool {
+	for i, s := range p.sources {
 		if !s.synced {
+			p.sources = p.sources[:i]
+			p.to = p.from
+			if i > 0 {
+				p.to = max(p.from, p.sources[i-1].next)
+			}
 			return true
 		}
 	}
