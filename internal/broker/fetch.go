@@ -173,6 +173,7 @@ func (f *fetch) respond(ctx context.Context, out *protocol.Encoder) server.After
 	f.answer.Responses = f.answer.Responses[:0]
 	if f.sessionErr != nil {
 		f.answer.ErrorCode = protocol.CodeOf(f.sessionErr)
+		f.b.byKey[protocol.Fetch].metrics.Error(f.answer.ErrorCode)
 		f.b.write(f.rq, &f.answer, out)
 		return server.After{}
 	}
@@ -374,6 +375,7 @@ func (f *fetch) add(p *fetchPartition, r *fetchResult) {
 
 func (f *fetch) addError(p *fetchPartition, out *protocol.FetchResponsePartitionData, r *fetchResult) {
 	out.ErrorCode = f.b.code(r.err)
+	f.b.byKey[protocol.Fetch].metrics.Error(out.ErrorCode)
 	out.HighWatermark, out.LastStableOffset, out.LogStartOffset = -1, -1, -1
 	out.Records = nil
 	moved := errors.Is(r.err, protocol.ErrNotLeaderOrFollower) || errors.Is(r.err, protocol.ErrFencedLeaderEpoch)

@@ -121,6 +121,7 @@ func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *pr
 func (p *produce) fail(answer *protocol.ProduceResponsePartitionProduceResponse, err error) {
 	p.failed = true
 	answer.ErrorCode = p.b.code(err)
+	p.b.byKey[protocol.Produce].metrics.Error(answer.ErrorCode)
 	answer.BaseOffset, answer.LogAppendTimeMs, answer.LogStartOffset = -1, -1, -1
 	var invalid *record.Error
 	if !errors.As(err, &invalid) {

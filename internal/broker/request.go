@@ -89,6 +89,7 @@ func (b *Broker) Start(c *server.Conn, f *protocol.Frame) (server.Finish, error)
 func (b *Broker) respond(rq *Request, m protocol.Message) server.Finish {
 	return func(_ context.Context, out *protocol.Encoder) server.After {
 		b.write(rq, m, out)
+		countErrors(b.byKey[rq.Header.Key].metrics, m)
 		return server.After{}
 	}
 }
