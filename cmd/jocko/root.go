@@ -24,6 +24,7 @@ $JOCKO_BOOTSTRAP or 127.0.0.1:9092. Exit codes: 0 done, 1 failed, 2 wrong usage.
 		newProduce,
 		newConsume,
 		newPerf,
+		newDumpLog,
 		newDumpMetadata,
 		newVersion,
 	} {
