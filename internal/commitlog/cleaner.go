@@ -108,7 +108,8 @@ func (d *Dirs) SetCleaner(opt CleanerOptions) {
 // CleanerCounters tell what the cleaner did since start.
 func (d *Dirs) CleanerCounters() *CleanerCounters { return &d.cleaner.counters }
 
-// CleanNow compacts a log as far as it may be, however little that brings, and returns when that is done.
+// CleanNow compacts a log as far as it may be, however little that brings, and returns when that is done. It gives up, with
+// an error, when the log is truncated or trimmed meanwhile.
 func (d *Dirs) CleanNow(ctx context.Context, l *Log) error {
 	c := d.cleaner
 	if !c.take(l) {
@@ -248,8 +249,10 @@ func (c *cleaner) clean(ctx context.Context, l *Log) (err error) {
 		c.mu.Unlock()
 		return nil
 	}
-	if ctx.Err() != nil || errors.Is(err, errSegmentsChanged) || l.Err() != nil ||
-		errors.Is(err, fs.ErrNotExist) && l.changes.Load() != changes {
+	if errors.Is(err, fs.ErrNotExist) && l.changes.Load() != changes {
+		err = fmt.Errorf("%w: %w", errSegmentsChanged, err)
+	}
+	if ctx.Err() != nil || errors.Is(err, errSegmentsChanged) || l.Err() != nil {
 		return err // the log was truncated, trimmed or deleted meanwhile, or nobody wants it any more: the next pass sees
 	}
 	return c.judge(l, err)
