@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -420,12 +419,15 @@ func (d *Dirs) Close() error {
 	return errors.Join(errs...)
 }
 
+// closeWorkers flush logs at the end: they wait for the disk, which does several syncs at a time.
+const closeWorkers = 16
+
 func (dir *logDir) close(brokerEpoch int64) error {
 	whole := true // all logs are as the checkpoints will say
 	var mu sync.Mutex
 	work := make(chan *Log)
 	var wg sync.WaitGroup
-	for range 2 * runtime.GOMAXPROCS(0) {
+	for range closeWorkers {
 		wg.Go(func() {
 			for l := range work {
 				if err := l.close(); err != nil {

@@ -230,6 +230,7 @@ func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
 	if err := n.raft.WaitReady(ctx); err != nil {
 		return fmt.Errorf("waiting for the metadata log: %w", err)
 	}
+	n.replicas.Started()
 	parts.add("controller", n.controller.Run, nil)
 	return nil
 }

@@ -28,6 +28,7 @@ type Partition struct {
 
 	mu             sync.Mutex
 	log            *commitlog.Log
+	uncreated      bool // the log couldn't be created: the disk was full
 	state          state
 	leader         metadata.BrokerID
 	leaderEpoch    record.LeaderEpoch
@@ -77,6 +78,9 @@ func (p *Partition) HighWatermark() record.Offset {
 // request made in the given leader epoch; -1 is a client that knows none
 // (KIP-320).
 func (p *Partition) checkLeaderLocked(current record.LeaderEpoch) error {
+	if p.uncreated {
+		p.createLocked()
+	}
 	switch p.state {
 	case leading:
 	case offline:
@@ -96,6 +100,21 @@ func (p *Partition) checkLeaderLocked(current record.LeaderEpoch) error {
 		return protocol.ErrUnknownLeaderEpoch
 	}
 	return nil
+}
+
+// createLocked tries again to create the log of a partition that found no space
+// for it.
+func (p *Partition) createLocked() {
+	log, err := p.replicas.dirs.Create(commitlog.TP{Topic: p.Topic, Partition: p.Index}, p.TopicID, p.config.Load().log)
+	if err != nil {
+		return
+	}
+	p.log, p.uncreated, p.state = log, false, following
+	log.OnFlush(p.flushed)
+	if p.leader == p.replicas.self {
+		p.state = leading
+		log.AssignEpochStart(p.leaderEpoch, log.End())
+	}
 }
 
 // advanceLocked moves the high watermark to the smallest end offset of the

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,6 +36,7 @@ type Replicas struct {
 	byID   map[metadata.TopicID]*topic
 
 	recovered []*commitlog.Log // of durable mode, with an end not known to be on disk; Apply's own
+	starting  atomic.Bool      // the metadata is still that of earlier runs: partitions may have logs already
 }
 
 // topic is the partitions of one topic, by index; nil where this broker has no
@@ -63,6 +65,11 @@ func New(o Options) *Replicas {
 		byName: make(map[string]*topic), byID: make(map[metadata.TopicID]*topic),
 	}
 }
+
+// Started says that the metadata of earlier runs was applied, which began with
+// an Apply without a previous image: partitions that come from now on are new
+// and have no log anywhere.
+func (r *Replicas) Started() { r.starting.Store(false) }
 
 // ByName finds a partition by its topic's name.
 func (r *Replicas) ByName(name string, index int32) (*Partition, error) {
@@ -110,7 +117,10 @@ func (r *Replicas) All(f func(*Partition) bool) {
 // Apply follows a change of the metadata. It runs on the goroutine that applies
 // the metadata log, so that whoever learns that a topic was created finds its
 // partitions here.
-func (r *Replicas) Apply(_, next *metadata.Image, delta *metadata.Delta) {
+func (r *Replicas) Apply(prev, next *metadata.Image, delta *metadata.Delta) {
+	if prev == nil {
+		r.starting.Store(true)
+	}
 	for _, t := range delta.DeletedTopics {
 		r.remove(t)
 	}
@@ -211,11 +221,16 @@ func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Par
 		}
 		log = nil
 	}
+	if log == nil && r.starting.Load() && r.dirOffline() {
+		r.logger.Error("a partition has no log, which may be in the log dir that is offline", "topic", t.name, "partition", mp.ID)
+		p.state = offline
+		return p
+	}
 	if log == nil {
 		var err error
 		if log, err = r.dirs.Create(tp, t.id, cfg.log); err != nil {
 			r.logger.Error("creating a partition's log failed", "topic", t.name, "partition", mp.ID, "error", err)
-			p.state = offline
+			p.state, p.uncreated = offline, true
 			return p
 		}
 	} else {
@@ -228,6 +243,16 @@ func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Par
 	log.OnFlush(p.flushed)
 	p.highWatermark = log.RecoveredHighWatermark()
 	return p
+}
+
+// dirOffline tells whether a log dir can't be looked into.
+func (r *Replicas) dirOffline() bool {
+	for _, d := range r.dirs.List() {
+		if d.Err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // identify gives a log whose partition.metadata was lost or damaged its topic's
@@ -290,7 +315,7 @@ func (p *Partition) setConfig(cfg *topicConfig) {
 // The log dirs may wait for a sync in hand, so they are called without the lock.
 func (p *Partition) delete() error {
 	p.mu.Lock()
-	p.state = deleted
+	p.state, p.uncreated = deleted, false
 	p.replicas.ring.cut(&p.tail)
 	p.wakeLocked()
 	log := p.log

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
@@ -118,7 +119,7 @@ func (s *script) write(w *scripted) error {
 	}
 	for i := range n {
 		k := id{first.stream, first.number + int32(i)}
-		b.Append(1_700_000_000_000+int64(i), k.key(), k.value(s.rnd.IntN(size)))
+		b.Append(time.Now().UnixMilli(), k.key(), k.value(s.rnd.IntN(size)))
 	}
 	offset, err := s.c.produce(w.s.to, b.Build(), []int16{1, -1}[s.rnd.IntN(2)])
 	if err != nil {
