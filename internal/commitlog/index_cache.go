@@ -117,6 +117,11 @@ func (v *view) cutShort(file []byte, computed []offsetEntry) bool {
 	return ok && n > len(computed) && slices.Equal(whole[:len(computed)], computed) && v.seg.base+record.Offset(whole[n-1].rel()) < v.next
 }
 
+// goneError is for segments whose names belong to others.
+func (v *view) goneError() error {
+	return fmt.Errorf("%s: %w", offsetFile(v.seg.base, logSuffix), fs.ErrNotExist)
+}
+
 func (v *view) cutError() error {
 	return fmt.Errorf("%w: %s: it ends at position %d, its index knows of more", protocol.ErrCorruptMessage,
 		offsetFile(v.seg.base, logSuffix), v.size)
@@ -124,10 +129,16 @@ func (v *view) cutError() error {
 
 // checkEmpty tells whether a sealed segment without a batch may be one: compaction leaves such segments, with empty indexes.
 func (l *Log) checkEmpty(v *view) error {
+	if v.entries != nil {
+		return nil // its index is in memory; the files may not have their names yet
+	}
 	for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
 		b, err := readIndexFile(l.env.fs, v.seg.file(v.folder, suffix))
 		if err != nil {
 			return err
+		}
+		if v.seg.gone.Load() {
+			return v.goneError()
 		}
 		if !allZero(b) {
 			err := v.cutError()
@@ -177,8 +188,8 @@ func (l *Log) withIndex(v *view, do func() error) error {
 func (l *Log) rebuildIndexes(v *view) ([]offsetEntry, []timeEntry, error) {
 	l.env.indexes.rebuild.Lock()
 	defer l.env.indexes.rebuild.Unlock()
-	if v.seg.gone.Load() { // its names belong to another
-		return nil, nil, fmt.Errorf("%s: %w", offsetFile(v.seg.base, indexSuffix), fs.ErrNotExist)
+	if v.seg.gone.Load() {
+		return nil, nil, v.goneError()
 	}
 	s, err := l.scanSegment(v)
 	if err != nil {
