@@ -88,8 +88,8 @@ func (b *Broker) Start(c *server.Conn, f *protocol.Frame) (server.Finish, error)
 // respond returns the Finish of a request whose response is already known.
 func (b *Broker) respond(rq *Request, m protocol.Message) server.Finish {
 	return func(_ context.Context, out *protocol.Encoder) server.After {
-		b.write(rq, m, out)
 		countErrors(b.byKey[rq.Header.Key].metrics, m)
+		b.write(rq, m, out)
 		return server.After{}
 	}
 }
