@@ -169,8 +169,9 @@ func readParams(fp *protocol.FetchRequestFetchPartition) replica.ReadParams {
 // respond looks, waits and looks again until there is an answer.
 func (f *fetch) respond(ctx context.Context, out *protocol.Encoder) server.After {
 	defer f.release()
+	responses := f.answer.Responses[:0]
 	f.answer.Default()
-	f.answer.Responses = f.answer.Responses[:0]
+	f.answer.Responses = responses
 	if f.sessionErr != nil {
 		f.answer.ErrorCode = protocol.CodeOf(f.sessionErr)
 		f.b.byKey[protocol.Fetch].metrics.Error(f.answer.ErrorCode)

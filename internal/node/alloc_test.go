@@ -175,8 +175,8 @@ func TestAllocationsPerRequest(t *testing.T) {
 
 const (
 	maxProduceAllocs, maxProduceBytes     = 0.5, 128
-	maxFetchAllocs, maxFetchBytes         = 3, 512
-	maxFullFetchAllocs, maxFullFetchBytes = 15, 1600
+	maxFetchAllocs, maxFetchBytes         = 0.5, 256
+	maxFullFetchAllocs, maxFullFetchBytes = 12, 1300
 )
 
 func gate(t *testing.T, x *exchange, what string, maxAllocs, maxBytes float64) {
