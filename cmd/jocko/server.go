@@ -6,10 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -40,19 +38,20 @@ JOCKO_LOG_DIRS for log.dirs, and --override goes over both. All keys are in docs
 			if err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			return serve(ctx, static, notices, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), static, notices, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringArrayVar(&overrides, "override", nil, "set a key, `key=value`; may be repeated")
 	return cmd
 }
 
-// serverEnviron is the environment without the variable of the client commands,
-// which is no config of a broker.
+// serverEnviron is the environment without the variables of the client commands
+// and of their tests, which are no configs of a broker.
 func serverEnviron() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, bootstrapEnv+"=") })
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return strings.HasPrefix(name, "JOCKO_") && strings.HasSuffix(name, "BOOTSTRAP")
+	})
 }
 
 // serve runs a broker until ctx ends.

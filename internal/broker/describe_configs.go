@@ -27,7 +27,9 @@ func (b *Broker) describeConfigs(_ context.Context, rq *Request, m *protocol.Des
 			ResourceType: r.ResourceType, ResourceName: r.ResourceName, Configs: []protocol.DescribeConfigsResponseDescribeConfigsResourceResult{},
 		}
 		entries, err := b.configEntries(rq, r)
-		if err != nil {
+		if none := ""; err == nil { // Kafka's word for no error here
+			out.ErrorMessage = &none
+		} else {
 			out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		}
 		for j := range entries {

@@ -86,9 +86,9 @@ type Node struct {
 	server     *server.Server
 	admin      *admin.Server
 
-	settings atomic.Pointer[config.Broker] // with dynamic configs, of the newest image
-	ready    chan struct{}
-	serving  atomic.Bool
+	listening atomic.Pointer[server.Server] // server, once it listens
+	ready     chan struct{}
+	serving   atomic.Bool
 }
 
 // New reads the configuration and takes the addresses. Nothing runs and no file
@@ -164,17 +164,9 @@ func (n *Node) openLogs(parts *parts) error {
 		CheckpointInterval: config.ReplicaHighWatermarkCheckpointIntervalMs.In(cfg),
 		ProducerExpiry:     config.ProducerIDExpirationMs.In(cfg),
 		ExpiryInterval:     config.ProducerIDExpirationCheckIntervalMs.In(cfg),
-		Cleaner: commitlog.CleanerOptions{
-			Enabled:           config.LogCleanerEnable.In(cfg),
-			Threads:           config.LogCleanerThreads.In(cfg),
-			DedupeBytes:       config.LogCleanerDedupeBufferSize.In(cfg),
-			LoadFactor:        config.LogCleanerIOBufferLoadFactor.In(cfg),
-			IOBytes:           config.LogCleanerIOBufferSize.In(cfg),
-			MaxBytesPerSecond: config.LogCleanerIOMaxBytesPerSecond.In(cfg),
-			Backoff:           config.LogCleanerBackoffMs.In(cfg),
-		},
-		Now:    n.env.Now,
-		Logger: n.env.Logger,
+		Cleaner:            cleaner(cfg),
+		Now:                n.env.Now,
+		Logger:             n.env.Logger,
 		OnOffline: func(path string, cause error) {
 			if n.replicas != nil {
 				n.replicas.DirFailed(path, cause)
@@ -190,6 +182,19 @@ func (n *Node) openLogs(parts *parts) error {
 	n.metrics.Logs(n.scrapeLogs)
 	n.countLogs()
 	return nil
+}
+
+// cleaner is how logs are compacted.
+func cleaner(cfg config.Lookup) commitlog.CleanerOptions {
+	return commitlog.CleanerOptions{
+		Enabled:           config.LogCleanerEnable.In(cfg),
+		Threads:           config.LogCleanerThreads.In(cfg),
+		DedupeBytes:       config.LogCleanerDedupeBufferSize.In(cfg),
+		LoadFactor:        config.LogCleanerIOBufferLoadFactor.In(cfg),
+		IOBytes:           config.LogCleanerIOBufferSize.In(cfg),
+		MaxBytesPerSecond: config.LogCleanerIOMaxBytesPerSecond.In(cfg),
+		Backoff:           config.LogCleanerBackoffMs.In(cfg),
+	}
 }
 
 // startMetadata opens the metadata log, starts the controller, registers this
@@ -255,6 +260,8 @@ func (n *Node) serve(parts *parts) error {
 	if err != nil {
 		return err
 	}
+	n.listening.Store(n.server)
+	n.configure(nil, n.raft.Image(), nil)
 	if err := n.register(); err != nil {
 		n.server.Close()
 		return err
@@ -338,7 +345,11 @@ func (n *Node) configure(_, next *metadata.Image, delta *metadata.Delta) {
 	if delta != nil && len(delta.ChangedConfigs) == 0 {
 		return
 	}
-	n.settings.Store(n.brokerConfig(next))
+	cfg := n.brokerConfig(next)
+	n.dirs.SetCleaner(cleaner(cfg))
+	if s := n.listening.Load(); s != nil {
+		s.SetConnectionLimits(unbounded(config.MaxConnections.In(cfg)), unbounded(config.MaxConnectionsPerIP.In(cfg)))
+	}
 	n.setLogLevel(next)
 }
 

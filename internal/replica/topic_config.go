@@ -71,7 +71,7 @@ func logConfig(l config.Lookup) commitlog.LogConfig {
 	if config.InternalSegmentBytes.IsSet(l) {
 		segmentBytes = config.InternalSegmentBytes.In(l)
 	}
-	return commitlog.LogConfig{
+	c := commitlog.LogConfig{
 		SegmentBytes:      segmentBytes,
 		SegmentAge:        config.SegmentMs.In(l),
 		SegmentJitter:     config.SegmentJitterMs.In(l),
@@ -91,6 +91,10 @@ func logConfig(l config.Lookup) commitlog.LogConfig {
 		MaxMessageBytes:   int(config.MaxMessageBytes.In(l)),
 		Preallocate:       config.Preallocate.In(l),
 	}
+	if c.Compact { // only a rolled segment is compacted, and it must be in time
+		c.SegmentAge = min(c.SegmentAge, c.MaxCompactionLag)
+	}
+	return c
 }
 
 // unlimited: -1 ms is -1 of commitlog's, whatever the unit.

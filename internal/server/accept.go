@@ -102,6 +102,15 @@ func (s *Server) fullLocked(l *listener) bool {
 
 const unlimited = int(^uint(0) >> 1)
 
+// SetConnectionLimits changes max.connections and max.connections.per.ip; 0 is no limit. Connections above a lower limit
+// stay: it holds for new ones.
+func (s *Server) SetConnectionLimits(total, perIP int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits.MaxConnections, s.limits.MaxConnectionsPerIP = total, perIP
+	s.signalLocked()
+}
+
 func (s *Server) maxPerIP(ip netip.Addr) int {
 	if n, ok := s.limits.PerIP[ip]; ok {
 		return n
