@@ -3,7 +3,7 @@
 SEED ?= 1
 GOBIN := $(CURDIR)/bin
 
-.PHONY: build test race fuzz gen rewrite lint interop differential bench bench-full examples ci
+.PHONY: build test race fuzz gen rewrite lint interop differential text bench bench-full examples ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/jocko ./cmd/jocko
@@ -37,6 +37,10 @@ interop:
 # Many more generated requests than the tests send, to both brokers.
 differential:
 	cd interop && go test -timeout 60m -run TestDifferential -differential.requests 200000 -differential.seed $(SEED) .
+
+# Real text through other clients and back, byte for byte: 15 runs of 500 MB and one of 10 GB.
+text:
+	cd interop && go run ./text -out ../docs/text-round-trip.md
 
 bench:
 	cd bench && go run . -short
