@@ -22,8 +22,6 @@ type Appended struct {
 	Duplicate bool
 	// Committed: the high watermark has passed the records already.
 	Committed bool
-	// Durable: the topic is in durable mode, where even acks=1 means "on disk".
-	Durable bool
 	// Unflushed: the topic is in durable mode and the records are not on disk
 	// yet, so that not even acks=1 may be answered.
 	Unflushed bool
@@ -64,7 +62,7 @@ func (p *Partition) Append(records []byte, frame *protocol.Frame, version int16,
 		p.appendFailedLocked(err)
 		return Appended{}, err
 	}
-	out := Appended{First: a.First, Last: a.Last, LogStart: a.LogStart, AppendTime: v.AppendTime, Duplicate: a.Duplicate, Durable: cfg.log.Durable(), epoch: p.leaderEpoch}
+	out := Appended{First: a.First, Last: a.Last, LogStart: a.LogStart, AppendTime: v.AppendTime, Duplicate: a.Duplicate, epoch: p.leaderEpoch}
 	if !a.Duplicate {
 		p.replicas.ring.push(&p.tail, a.First, a.Last, v.Bytes, frame)
 		p.advanceLocked()
