@@ -369,6 +369,9 @@ func (l *Log) loadSegments(p *openPoints) (scanned bool, err error) {
 	if p.clean {
 		size := active.size
 		err := l.loadActive(active, size)
+		if err == nil && active.next < p.recovery {
+			err = errTorn // bytes that were on disk are missing
+		}
 		if err == nil {
 			return false, nil
 		}

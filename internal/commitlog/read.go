@@ -152,6 +152,9 @@ func (v *view) locate(h *handle, from, until record.Offset, maxBytes int, minOne
 	if err != nil || first == nil {
 		return fileRange{}, err
 	}
+	if first.LastOffset() >= v.next { // it would be taken for one that the reader may not see yet, for ever
+		return fileRange{}, v.damaged(pos, errTorn)
+	}
 	r := fileRange{found: true, from: pos, to: pos, next: from}
 	if first.LastOffset() >= until || size > int64(maxBytes) && !minOne {
 		return r, nil

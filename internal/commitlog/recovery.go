@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -20,7 +21,11 @@ func (l *Log) recover(point record.Offset) error {
 	for ; i < len(l.segments); i++ {
 		s := l.segments[i]
 		last := i == len(l.segments)-1
-		whole, err := l.recoverSegment(s, point)
+		limit := record.Offset(math.MaxInt64)
+		if !last {
+			limit = l.segments[i+1].base
+		}
+		whole, err := l.recoverSegment(s, point, limit)
 		if err != nil {
 			return err
 		}
@@ -55,15 +60,15 @@ func (l *Log) checkRecovered(point record.Offset) error {
 }
 
 // recoverSegment checks the batches of a segment from the recovery point on. whole is false if it ends in anything but a whole
-// batch; s.size tells where.
-func (l *Log) recoverSegment(s *segment, point record.Offset) (whole bool, err error) {
+// batch, or one that reaches limit, where the next segment begins; s.size tells where.
+func (l *Log) recoverSegment(s *segment, point, limit record.Offset) (whole bool, err error) {
 	size := s.size // of the file
 	from, err := l.recoverFrom(s, point)
 	if err != nil {
 		return false, err
 	}
 	if size == 0 {
-		return true, nil
+		return limit == math.MaxInt64 || l.emptyHolds(s), nil
 	}
 	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
 	if err != nil {
@@ -92,7 +97,7 @@ func (l *Log) recoverSegment(s *segment, point record.Offset) (whole bool, err e
 		if err != nil {
 			return false, err
 		}
-		if !ok || !s.accepts(b) {
+		if !ok || !s.accepts(b) || b.LastOffset() >= limit {
 			return false, nil
 		}
 		s.note(b, l.cfg.IndexInterval)
@@ -101,6 +106,16 @@ func (l *Log) recoverSegment(s *segment, point record.Offset) (whole bool, err e
 			l.epochs.assign(e, b.BaseOffset())
 		}
 	}
+}
+
+// emptyHolds tells whether a sealed segment without a byte may be one: where its indexes have entries, its batches were lost.
+func (l *Log) emptyHolds(s *segment) bool {
+	for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
+		if b, err := readIndexFile(l.env.fs, s.file(l.folder, suffix)); err != nil || !allZero(b) {
+			return false
+		}
+	}
+	return true
 }
 
 // recoverFrom prepares the segment's account up to the position where checking begins: that of the last index entry at or below the
