@@ -334,7 +334,7 @@ func TestMetrics(t *testing.T) {
 		`jocko_request_errors_total{api="DeleteTopics",error="UNKNOWN_TOPIC_OR_PARTITION"}`,
 		`jocko_topic_bytes_in_total{topic="t"}`, `jocko_topic_bytes_out_total{topic="t"}`, `jocko_topic_messages_in_total{topic="t"} 5`,
 		`jocko_log_size_bytes{`, `jocko_log_segments{`, `jocko_log_start_offset{`, `jocko_log_end_offset{`,
-		"jocko_log_flush_duration_seconds", "jocko_log_flushes_total", "jocko_connections{", "jocko_connections_accepted_total",
+		"jocko_log_flush_seconds_total ", "jocko_log_flushes_total ", "jocko_connections{", "jocko_connections_accepted_total",
 		`jocko_purgatory_size{`, "jocko_network_bytes_in_total", "jocko_network_bytes_out_total", "jocko_request_bytes_in_flight",
 		"jocko_log_dir_offline", "jocko_fetch_sessions", "jocko_handler_panics_total 0", "jocko_build_info",
 		"go_goroutines", "go_gc_duration_seconds", "process_open_fds",
@@ -342,6 +342,9 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(m, want) {
 			t.Errorf("/metrics has no %s", want)
 		}
+	}
+	if strings.Contains(m, "jocko_log_flush_seconds_total 0\n") {
+		t.Error("flushes take no time")
 	}
 	if got := get(t, n, "/healthz"); strings.TrimSpace(got) != "ok" {
 		t.Errorf("/healthz: %q", got)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/metrics"
 	"github.com/travisjeffery/jocko/internal/replica"
@@ -59,5 +60,7 @@ func (n *Node) countLogs() {
 	} {
 		n.metrics.CounterFunc(name, counter.help, nil, func() float64 { return float64(counter.value.Load()) })
 	}
+	n.metrics.CounterFunc("jocko_log_flush_seconds_total", "Time that flushes of partitions' logs took.", nil,
+		func() float64 { return time.Duration(c.FlushNanos.Load()).Seconds() })
 	n.metrics.GaugeFunc("jocko_log_open_files", "Log files that are open.", nil, func() float64 { return float64(n.dirs.OpenFiles()) })
 }
