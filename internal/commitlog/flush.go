@@ -97,9 +97,10 @@ func (l *Log) syncFailed(err error) error {
 
 func (l *Log) syncLogFile(s *segment, folder string) error {
 	l.mu.Lock()
-	there := s.onDisk && !s.synced
+	size, there := s.size, s.onDisk && !s.synced
+	behind := s.size != s.syncedSize
 	l.mu.Unlock()
-	if !there {
+	if !there || !behind {
 		return nil
 	}
 	h, err := l.env.fds.reader(l.env.fs, s, folder)
@@ -114,6 +115,9 @@ func (l *Log) syncLogFile(s *segment, folder string) error {
 	if err != nil {
 		return &syncError{err}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.syncedSize = size
 	return nil
 }
 
@@ -249,6 +253,9 @@ func (l *Log) snapshotLocked(end record.Offset) []byte {
 	if end == 0 || end == l.Start() && len(l.producers.byID) == 0 {
 		return nil
 	}
+	if len(l.producers.byID) == 0 && l.activeLocked().size < flushBytes {
+		return nil // there is little to replay and nothing to find
+	}
 	return l.producers.encodeSnapshot()
 }
 
@@ -261,7 +268,14 @@ func (l *Log) flushEpochs() error {
 	if err != nil {
 		return err
 	}
-	if err := l.saveEpochs(folder, epochs); err != nil {
+	err = l.saveEpochs(folder, epochs)
+	if err == nil && epochs != nil {
+		l.mu.Lock()
+		names := l.takeNamesLocked()
+		l.mu.Unlock()
+		err = l.syncNames(names, folder)
+	}
+	if err != nil {
 		return l.syncFailed(err)
 	}
 	return nil
@@ -271,7 +285,31 @@ func (l *Log) saveEpochs(folder string, epochs []byte) error {
 	if epochs == nil {
 		return nil
 	}
-	return vfs.WriteAtomic(l.env.fs, filepath.Join(folder, epochFile), epochs)
+	return l.replaceSynced(filepath.Join(folder, epochFile), epochs)
+}
+
+// replaceSynced replaces a file by one whose contents are on disk. Its name is as soon as names are synced.
+func (l *Log) replaceSynced(name string, data []byte) error {
+	tmp := name + tmpSuffix
+	f, err := l.env.fs.Create(tmp)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(data, 0); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = l.env.fs.Rename(tmp, name)
+	}
+	if err != nil {
+		_ = l.env.fs.Remove(tmp) // the first error is the one that matters
+		return err
+	}
+	l.restoreNames(newNames{contents: true})
+	return nil
 }
 
 // save writes and syncs files, records first: whatever else is on disk speaks only of records that are.
@@ -350,7 +388,7 @@ func (l *Log) saveTail(name string, at int64, tail []byte, trim bool) error {
 	if err == nil && len(tail) > 0 {
 		_, err = f.WriteAt(tail, at)
 	}
-	if err == nil {
+	if err == nil && (len(tail) > 0 || trim) {
 		err = f.Datasync()
 	}
 	if cerr := f.Close(); err == nil {
@@ -366,7 +404,7 @@ func (l *Log) saveSnapshot(folder string, at record.Offset, snapshot []byte) err
 	if snapshot == nil {
 		return nil
 	}
-	if err := vfs.WriteAtomic(l.env.fs, filepath.Join(folder, offsetFile(at, snapshotSuffix)), snapshot); err != nil {
+	if err := l.replaceSynced(filepath.Join(folder, offsetFile(at, snapshotSuffix)), snapshot); err != nil {
 		return err
 	}
 	l.mu.Lock()

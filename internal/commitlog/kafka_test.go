@@ -117,6 +117,9 @@ func compareFolders(t *testing.T, kafka fs.ReadFileFS, folder, own string) {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(filepath.Join(own, folder, e.Name()))
+		if os.IsNotExist(err) && strings.HasSuffix(e.Name(), snapshotSuffix) && len(want) == snapshotHeader {
+			continue // without a producer, a short log is replayed rather than given a snapshot at each stop
+		}
 		if err != nil {
 			t.Errorf("%s: %v", folder, err)
 		} else if !bytes.Equal(got, want) {

@@ -85,7 +85,7 @@ func (l *Log) segmentTimestamp(s *segment) (int64, error) {
 	l.mu.Lock()
 	known := s.loaded || s.maxTimestamp >= 0 || s.size == 0
 	largest := s.maxTimestamp
-	v := view{seg: s, folder: l.folder, size: s.size}
+	v := view{seg: s, folder: l.folder, size: s.size, next: s.next}
 	l.mu.Unlock()
 	if known {
 		return largest, nil

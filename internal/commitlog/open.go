@@ -277,7 +277,7 @@ func (l *Log) findSegments(files map[string]bool, start record.Offset) error {
 			}
 			s := newSegment(base, info.ModTime.UnixMilli())
 			s.jitter = l.env.jitter(l.cfg.SegmentJitter)
-			s.size, s.onDisk, s.loaded = info.Size, true, false
+			s.size, s.onDisk, s.loaded, s.syncedSize = info.Size, true, false, -1
 			s.txns.onDisk = files[offsetFile(base, txnIndexSuffix)]
 			l.segments = append(l.segments, s)
 		case snapshotSuffix:
@@ -373,6 +373,7 @@ func (l *Log) loadSegments(p *openPoints) (scanned bool, err error) {
 			err = errTorn // bytes that were on disk are missing
 		}
 		if err == nil {
+			active.syncedSize = size
 			return false, nil
 		}
 		if !errors.Is(err, errTorn) {

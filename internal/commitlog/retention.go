@@ -171,7 +171,7 @@ func (l *Log) retireSegment(s *segment, folder string, trash *trash, delay time.
 	l.mu.Lock()
 	l.forgetSnapshotLocked(s.base)
 	l.mu.Unlock()
-	return l.retireFiles(s, folder, append([]string{snapshotSuffix}, segmentSuffixes...), trash, delay)
+	return l.retireFiles(s, folder, append(slices.Clone(segmentSuffixes), snapshotSuffix), trash, delay)
 }
 
 func (l *Log) retireFiles(s *segment, folder string, suffixes []string, trash *trash, delay time.Duration) error {

@@ -31,6 +31,7 @@ type segment struct {
 	loaded         bool  // index, times and txns say what the files do
 	onDisk         bool  // the .log file was created
 
+	syncedSize   int64  // bytes of the .log file that are on disk, -1: not known
 	preallocated int64  // bytes of the file that were reserved
 	snapshot     []byte // producer state at base, until it is in its file; nil: it is, or there is none to write
 

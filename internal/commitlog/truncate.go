@@ -82,6 +82,7 @@ func (l *Log) cut(to record.Offset) error {
 	l.changes.Add(1)
 	l.cuts.Add(1)
 	l.end.Store(int64(next))
+	l.start.Store(min(l.start.Load(), int64(next))) // inside the batch that went
 	l.highWatermark.Store(min(l.highWatermark.Load(), int64(next)))
 	l.epochs.truncateEnd(next)
 	l.dirty = 0
@@ -186,13 +187,14 @@ func (l *Log) restartSegmentLocked(s *segment, next record.Offset) error {
 		}
 		return l.beginSegmentLocked(next)
 	}
-	l.env.fds.drop(s)
+	if err := l.removeFiles(s, l.folder, indexSuffix, timeIndexSuffix, txnIndexSuffix); err != nil {
+		return err // with entries and no batches, the segment would look like one that lost them
+	}
 	if err := l.replaceFile(s.file(l.folder, logSuffix), nil); err != nil {
 		return err
 	}
 	l.unsynced.contents = true
-	fresh := l.addSegmentLocked(next)
-	fresh.onDisk, fresh.index.stale, fresh.times.stale, fresh.txns.onDisk = true, true, true, s.txns.onDisk || len(s.txns.entries) > 0
+	l.addSegmentLocked(next).onDisk = true
 	return nil
 }
 
@@ -226,7 +228,7 @@ func (l *Log) reloadSegmentLocked(s *segment, pos int64, next record.Offset) err
 	if err := l.loadSegmentLocked(s); err != nil {
 		return err
 	}
-	s.size, s.next, s.sealed, s.synced, s.preallocated = pos, next, false, false, 0
+	s.size, s.next, s.sealed, s.synced, s.preallocated, s.syncedSize = pos, next, false, false, 0, -1
 	s.checked.cut(pos)
 	n, _ := slices.BinarySearchFunc(s.index.entries, pos, func(e offsetEntry, p int64) int { return int(int64(e.pos()) - p) })
 	s.index = offsetIndex{entries: slices.Clone(s.index.entries[:n]), saved: min(s.index.saved, n), stale: true}
@@ -354,10 +356,14 @@ func (l *Log) removeSnapshots(folder string, from record.Offset) error {
 
 // removeSegmentFiles removes a segment's files at once.
 func (l *Log) removeSegmentFiles(s *segment, folder string) error {
+	return l.removeFiles(s, folder, indexSuffix, timeIndexSuffix, txnIndexSuffix, logSuffix)
+}
+
+func (l *Log) removeFiles(s *segment, folder string, suffixes ...string) error {
 	l.env.fds.drop(s)
 	l.env.indexes.drop(s)
 	var err error
-	for _, suffix := range []string{indexSuffix, timeIndexSuffix, txnIndexSuffix, logSuffix} {
+	for _, suffix := range suffixes {
 		if e := l.env.fs.Remove(s.file(folder, suffix)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}

@@ -56,7 +56,7 @@ func decodeTxnEntries(b []byte, base, next record.Offset) (txns []AbortedTxn, ok
 		}
 		version := binary.BigEndian.Uint16(b)
 		ordered := len(txns) == 0 || t.LastOffset > txns[len(txns)-1].LastOffset
-		if version != 0 || t.ProducerID < 0 || t.FirstOffset < 0 || t.FirstOffset > t.LastOffset || !ordered ||
+		if version != 0 || t.ProducerID < 0 || t.FirstOffset < 0 || t.FirstOffset >= t.LastOffset || !ordered ||
 			t.LastOffset < base || t.LastOffset >= next || t.LastStable < 0 {
 			return txns, false
 		}
