@@ -17,8 +17,7 @@ import (
 //   - Appends each partition's batch as its leader; partitions fail one by one.
 //   - acks=0 has no response; an error then closes the connection, which is the
 //     only word the producer can get. acks=1 answers after the append, acks=-1
-//     when the high watermark has passed the batch or timeout.ms is over. With
-//     flush.messages=1 acks=1 waits as well: in Kafka it means "on disk" there. In
+//     when the high watermark has passed the batch or timeout.ms is over. In
 //     durable mode (flush.messages=1) acks=1 waits for this broker's disk.
 //   - Batches of idempotent producers are checked against the producer's last
 //     five: a known one answers with the offsets it got then, a gap is refused.
