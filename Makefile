@@ -3,7 +3,7 @@
 SEED ?= 1
 GOBIN := $(CURDIR)/bin
 
-.PHONY: build test race fuzz gen rewrite lint interop differential text bench bench-full examples ci
+.PHONY: build test race fuzz faults gen rewrite lint interop differential text bench bench-full examples ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/jocko ./cmd/jocko
@@ -16,6 +16,11 @@ race:
 
 fuzz:
 	bash .ci/fuzz 60
+
+# The long forms of the fault tests of internal/sim, about an hour: docs/faults.md keeps their results.
+faults: build
+	go test ./internal/sim -v -timeout 3h -run Campaign -faults.seed=$(SEED) -faults.jocko=$(CURDIR)/bin/jocko \
+		-faults.kills=200 -faults.states=10000 -faults.calls=500 -faults.cycles=200 -faults.input=5m
 
 gen:
 	go generate ./...

@@ -136,9 +136,6 @@ func newDamaged(t *testing.T) *damaged {
 				k := id{r.stream, r.number + i}
 				builder.Append(1_700_000_000_000, k.key(), k.value(300))
 			}
-			if r.number == 0 { // the topic takes old timestamps only from the broker's own clock
-				ok(t, c.setConfig(name, "message.timestamp.before.max.ms", "9223372036854775807"))
-			}
 			offset, err := c.produce(tp, builder.Build(), -1)
 			ok(t, err)
 			d.ledger.acknowledge(tp, r, 2, offset, 0)

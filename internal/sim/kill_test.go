@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +31,7 @@ type killRun struct {
 // recovery is what one start after a kill took.
 type recovery struct {
 	took  time.Duration
+	cpu   time.Duration
 	dirty int64 // bytes above the recovery points
 }
 
@@ -97,7 +97,11 @@ func (r *killRun) round(d time.Duration, heavy int) {
 	r.load.pause()
 	dirty := dirtyBytes(t, r.dir)
 	took := r.p.start()
-	r.recoveries = append(r.recoveries, recovery{took, dirty})
+	rec := recovery{took, r.p.cpu(), dirty}
+	r.recoveries = append(r.recoveries, rec)
+	if dirty >= largeRecovery {
+		t.Logf("recovery of %d MiB took %v and %v of CPU", dirty>>20, rec.took, rec.cpu)
+	}
 	r.verify()
 	if t.Failed() {
 		t.Fatalf("the broker's log:\n%s", tail(r.p.log.String()))
@@ -152,33 +156,30 @@ func (r *killRun) verify() {
 	}
 }
 
+// largeRecovery is the least that recovery time is judged by.
+const largeRecovery = 64 << 20
+
 func (r *killRun) finish() {
 	t := r.t
 	r.load.end()
 	if t.Failed() {
 		return
 	}
-	var most time.Duration
-	var worst float64
-	var idle []time.Duration
+	var starts []time.Duration
+	var took, cpu, gib float64
 	for _, rec := range r.recoveries {
-		if rec.dirty < 8<<20 {
-			idle = append(idle, rec.took)
+		if rec.dirty < largeRecovery {
+			starts = append(starts, rec.took)
+			continue
 		}
+		took, cpu, gib = took+rec.took.Seconds(), cpu+rec.cpu.Seconds(), gib+float64(rec.dirty)/(1<<30)
 	}
-	slices.Sort(idle)
-	var base time.Duration
-	if len(idle) > 0 {
-		base = idle[len(idle)/2]
+	slices.Sort(starts)
+	t.Logf("%d kills: %s; starts with less than %d MiB to recover: median %v, longest %v",
+		len(r.recoveries), r.load.summary(), largeRecovery>>20, percentile(starts, 50), percentile(starts, 100))
+	if gib > 0 {
+		t.Logf("larger recoveries, %.2f GiB in all: %.2f s and %.2f CPU seconds per dirty GiB", gib, took/gib, cpu/gib)
 	}
-	for _, rec := range r.recoveries {
-		most = max(most, rec.took)
-		if rec.dirty >= 64<<20 {
-			worst = max(worst, (rec.took-base).Seconds()/(float64(rec.dirty)/(1<<30)))
-		}
-	}
-	t.Logf("%d kills on %d CPUs: %s; start median %v, longest %v, at most %.2f s per dirty GiB above that (recoveries of 64 MiB or more)",
-		len(r.recoveries), runtime.NumCPU(), r.load.summary(), base, most, worst)
 }
 
 // dirtyBytes counts the bytes of all logs that lie above their recovery points, by what is on disk.

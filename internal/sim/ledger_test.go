@@ -107,11 +107,10 @@ type ack struct {
 
 // account is what the ledger knows of a partition.
 type account struct {
-	acks      []ack
-	start     int64 // the largest log start offset seen
-	mayStart  int64 // the largest that was asked for
-	high      int64 // the largest high watermark seen
-	forgotten bool  // the topic was deleted
+	acks     []ack
+	start    int64 // the largest log start offset seen
+	mayStart int64 // the largest that was asked for
+	high     int64 // the largest high watermark seen
 }
 
 // ledger remembers what was sent, acknowledged and served. Moments are numbers that never fall: those of a workload that is

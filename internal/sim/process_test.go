@@ -163,6 +163,22 @@ func (p *process) memory() int64 {
 	return 0
 }
 
+// cpu is the processor time the process has taken, 0 where the system doesn't tell.
+func (p *process) cpu() time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(b), ") ") // the name in front may hold anything
+	f := strings.Fields(after)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(f[11], 10, 64)
+	system, _ := strconv.ParseInt(f[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond // a tick is a hundredth of a second
+}
+
 // tail is the end of a log.
 func tail(s string) string {
 	if len(s) > 4000 {

@@ -220,7 +220,7 @@ func appendSeen(out []seen, b []byte) ([]seen, error) {
 
 func clone(b []byte) []byte { return append([]byte(nil), b...) }
 
-// topicID is the zero UUID for a topic that isn't there.
+// topicInfo is what Metadata says of a topic.
 type topicInfo struct {
 	id         protocol.UUID
 	partitions int
