@@ -168,6 +168,9 @@ func (w *workload) truncate() {
 	if w.log.End() == lo {
 		return
 	}
+	if w.rnd.IntN(2) == 0 {
+		readAll(w.t, w.log) // what was handed out is cut otherwise than what wasn't
+	}
 	to := lo + record.Offset(w.rnd.Int64N(int64(w.log.End()-lo)))
 	w.ok(w.log.Truncate(to))
 	end := w.log.End()

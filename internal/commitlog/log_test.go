@@ -184,3 +184,133 @@ func checkRead(t *testing.T, b []byte, next, from, until record.Offset, maxBytes
 		t.Fatalf("read(%d, max %d, until %d) ended at %d (next %d), want %d batches", from, maxBytes, until, o, next, want)
 	}
 }
+
+// TestTruncateUnderReader: bytes that may be on their way to a client are cut off, but never replaced by others.
+func TestTruncateUnderReader(t *testing.T) {
+	d := openDirs(t, vfs.OS(), testOptions(t.TempDir()))
+	l := createLog(t, d, "t", d.opt.Config)
+	var want []byte
+	for i := range 10 {
+		b := batch(1, 1000, int64(i))
+		mustAppend(t, l, b)
+		want = append(want, b...)
+	}
+	f, err := l.Read(nil, 0, 1<<20, l.End(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Truncate(4); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if _, err := l.AppendLeader(batch(1, 900, int64(100+i)), 1, AppendOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := f.Records[0]
+	got := make([]byte, r.Len)
+	n, err := r.File.ReadAt(got, r.Pos)
+	if !bytes.HasPrefix(want, got[:n]) || n == 0 {
+		t.Errorf("a range that was handed out now has other bytes (%d, %v)", n, err)
+	}
+	r.Pin.Unpin()
+	if s := l.Segments(); len(s) != 2 || s[1].Base != 4 {
+		t.Errorf("segments %v", s)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = openDirs(t, vfs.OS(), d.opt)
+	if l = d.Get(l.TP()); l.End() != 14 || l.EpochFor(3) != 0 || l.EpochFor(4) != 1 {
+		t.Errorf("after a restart: end %d, epochs %d and %d", l.End(), l.EpochFor(3), l.EpochFor(4))
+	}
+}
+
+// TestTopicIDs: a folder is its topic's, and not that of the next one with the same name.
+func TestTopicIDs(t *testing.T) {
+	fs := vfs.NewMem()
+	d := openDirs(t, fs, testOptions("/data"))
+	l := createLog(t, d, "t", d.opt.Config)
+	mustAppend(t, l, batch(5, 10, 1))
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.dirs[0].checkpointer.writeNow(allCheckpoints); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Delete(l); err != nil {
+		t.Fatal(err)
+	}
+	again, err := d.Create(l.TP(), protocol.UUID{9}, d.opt.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, again, batch(1, 10, 1))
+	if err := again.flushData(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Create(l.TP(), protocol.UUID{10}, d.opt.Config); err == nil {
+		t.Error("a second log was made for a partition")
+	}
+	// The recovery point of the first one must not be taken for the second's.
+	d = openDirs(t, fs.Crash(vfs.Synced, 0), testOptions("/data"))
+	if l = d.Get(l.TP()); l == nil || l.Err() != nil || l.End() != 1 || l.TopicID() != (protocol.UUID{9}) {
+		t.Fatalf("after a crash: %+v", l)
+	}
+	if err := l.SetTopicID(protocol.UUID{8}); err == nil {
+		t.Error("a log took another topic's id")
+	}
+	if err := d.SetAside(l); err != nil {
+		t.Fatal(err)
+	}
+	if d.Get(l.TP()) != nil {
+		t.Error("a log that was set aside is still there")
+	}
+	if _, err := l.AppendLeader(batch(1, 10, 1), 0, AppendOptions{}); !errors.Is(err, protocol.ErrKafkaStorageError) {
+		t.Errorf("append to a log that was set aside: %v", err)
+	}
+	entries, err := d.env.fs.ReadDir("/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stray := 0
+	for _, e := range entries {
+		if tp, kind, ok := parseFolder(e.Name); ok && kind == folderStray && tp == l.TP() {
+			stray++
+		}
+	}
+	if stray != 1 {
+		t.Errorf("%d stray folders in %v", stray, entries)
+	}
+}
+
+// TestIdentity: directories belong to one cluster and one node.
+func TestIdentity(t *testing.T) {
+	fs := vfs.NewMem()
+	opt := testOptions("/a", "/b")
+	opt.ClusterID, opt.NodeID = "", -1
+	d := openDirs(t, fs, opt)
+	if c, n := d.Identity(); c != "" || n != -1 {
+		t.Errorf("identity %q, %d", c, n)
+	}
+	if err := d.SetIdentity("4L6g3nShT-eMCtK--X86sw", 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenDirs(fs, opt); !errors.Is(err, vfs.ErrLocked) {
+		t.Errorf("a second broker opened the directories: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openDirs(t, fs, opt)
+	if c, n := again.Identity(); c != "4L6g3nShT-eMCtK--X86sw" || n != 3 || again.List()[0].ID != d.List()[0].ID {
+		t.Errorf("identity %q, %d", c, n)
+	}
+	again.unlock()
+	for _, wrong := range []func(){func() { opt.ClusterID = "other" }, func() { opt.ClusterID, opt.NodeID = "", 4 }} {
+		wrong()
+		if _, err := OpenDirs(fs, opt); !errors.Is(err, errForeign) {
+			t.Errorf("directories of another broker were opened: %v", err)
+		}
+	}
+}

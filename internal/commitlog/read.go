@@ -59,7 +59,6 @@ type view struct {
 // viewLocked looks at the i-th segment for a read of an offset.
 func (l *Log) viewLocked(i int, from record.Offset) view {
 	s := l.segments[i]
-	s.sentTo = s.size
 	v := view{seg: s, folder: l.folder, size: s.size, next: s.next, last: i == len(l.segments)-1}
 	if !v.last {
 		v.next = l.segments[i+1].base
@@ -84,6 +83,7 @@ func (l *Log) read(dst protocol.Records, from record.Offset, maxBytes int, until
 	i := max(l.floorLocked(from), 0) // a truncation may have left less than compaction: the first offsets are in no segment
 	for from < until && i < len(l.segments) {
 		v := l.viewLocked(i, from)
+		v.seg.sentTo = v.size
 		l.mu.Unlock()
 		found, err := l.readSegment(&f, &v, from, until, maxBytes, minOne)
 		if found || err != nil || v.last {

@@ -102,11 +102,16 @@ func (l *Log) removeExpired(expired func(s *segment, next record.Offset) bool) (
 		n = l.countExpiredLocked(expired)
 	}
 	if n > 0 && n == len(l.segments) {
-		err = l.createFileLocked(l.rollLocked(l.End()))
+		l.rollLocked(l.End())
+	}
+	active := l.activeLocked()
+	nameless := n > 0 && !active.onDisk
+	if nameless {
+		err = l.createFileLocked(active)
 	}
 	// What tells how the log goes on, the name of its new first segment and the producers' state there, must be on disk
 	// before the old segments go.
-	unsaved := n > 0 && err == nil && !l.segments[n].synced && (n == len(l.segments)-1 || l.segments[n].snapshot != nil)
+	unsaved := nameless && err == nil || n > 0 && err == nil && !l.segments[n].synced && (n == len(l.segments)-1 || l.segments[n].snapshot != nil)
 	l.mu.Unlock()
 	if unsaved {
 		after, err = l.flushAllLocked(false)

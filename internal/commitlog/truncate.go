@@ -73,7 +73,11 @@ func (l *Log) cut(to record.Offset) error {
 	if err != nil {
 		return l.readError(err)
 	}
-	if err := l.lowerRecoveryPoint(next); err != nil {
+	point := next
+	if pos > 0 {
+		point-- // the next start looks at the segment that is cut, also where another follows it
+	}
+	if err := l.lowerRecoveryPoint(point); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -172,7 +176,7 @@ func (l *Log) cutSegmentLocked(s *segment, pos int64, next record.Offset) error 
 	if sent {
 		s.addTime()
 		s.sealed = true
-		l.addSegmentLocked(next)
+		return l.beginSegmentLocked(next)
 	}
 	return nil
 }
