@@ -38,16 +38,22 @@ var mayImport = map[string][]string{
 	"internal/controller": {"internal/config", "internal/metadata", "internal/protocol", "internal/record"},
 
 	"internal/server": {"internal/metrics", "internal/protocol"},
-	"internal/broker": {"internal/commitlog", "internal/config", "internal/controller", "internal/metadata", "internal/metrics",
-		"internal/protocol", "internal/raft", "internal/record", "internal/replica", "internal/server"},
+	"internal/broker": {
+		"internal/commitlog", "internal/config", "internal/controller", "internal/metadata", "internal/metrics",
+		"internal/protocol", "internal/raft", "internal/record", "internal/replica", "internal/server",
+	},
 	"internal/admin": {"internal/metrics"},
-	"internal/node": {"internal/admin", "internal/broker", "internal/commitlog", "internal/config", "internal/controller",
+	"internal/node": {
+		"internal/admin", "internal/broker", "internal/commitlog", "internal/config", "internal/controller",
 		"internal/metadata", "internal/metrics", "internal/protocol", "internal/raft", "internal/record", "internal/replica",
-		"internal/server", "internal/vfs"},
+		"internal/server", "internal/vfs",
+	},
 
 	"jockotest": {"internal/config", "internal/node", "internal/vfs"},
-	"cmd/jocko": {"internal/commitlog", "internal/config", "internal/metadata", "internal/node", "internal/protocol", "internal/raft",
-		"internal/record", "internal/vfs"},
+	"cmd/jocko": {
+		"internal/commitlog", "internal/config", "internal/metadata", "internal/node", "internal/protocol", "internal/raft",
+		"internal/record", "internal/vfs",
+	},
 }
 
 // vagueNames are folder names that say nothing of what is inside.

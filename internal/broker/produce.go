@@ -89,7 +89,8 @@ func (p *produce) topic(t *protocol.ProduceRequestTopicProduceData, out *protoco
 }
 
 func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *protocol.ProduceRequestPartitionProduceData,
-	answer *protocol.ProduceResponsePartitionProduceResponse, now time.Time) error {
+	answer *protocol.ProduceResponsePartitionProduceResponse, now time.Time,
+) error {
 	if p.request.Acks < -1 || p.request.Acks > 1 {
 		return protocol.ErrInvalidRequiredAcks
 	}

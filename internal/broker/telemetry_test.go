@@ -30,8 +30,11 @@ func TestClientMetricsReachTheReceiver(t *testing.T) {
 	defer s.hangUp()
 	value := func(v string) *string { return &v }
 	ask[*protocol.IncrementalAlterConfigsResponse](t, s, protocol.IncrementalAlterConfigs, 1, &protocol.IncrementalAlterConfigsRequest{
-		Resources: []protocol.IncrementalAlterConfigsRequestAlterConfigsResource{{ResourceType: 16, ResourceName: "all",
-			Configs: []protocol.IncrementalAlterConfigsRequestAlterableConfig{{Name: "metrics", Value: value("*")}, {Name: "match", Value: value("client_id=scr.*")}}}}})
+		Resources: []protocol.IncrementalAlterConfigsRequestAlterConfigsResource{{
+			ResourceType: 16, ResourceName: "all",
+			Configs: []protocol.IncrementalAlterConfigsRequestAlterableConfig{{Name: "metrics", Value: value("*")}, {Name: "match", Value: value("client_id=scr.*")}},
+		}},
+	})
 
 	sub := ask[*protocol.GetTelemetrySubscriptionsResponse](t, s, protocol.GetTelemetrySubscriptions, 0, &protocol.GetTelemetrySubscriptionsRequest{})
 	if sub.ErrorCode != 0 || sub.ClientInstanceId == (protocol.UUID{}) || len(sub.RequestedMetrics) != 1 || sub.RequestedMetrics[0] != "" || sub.PushIntervalMs != 300_000 {

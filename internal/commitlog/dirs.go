@@ -40,6 +40,7 @@ type DirsOptions struct {
 
 	Now       func() time.Time               // wall clock: time.Now
 	Logger    *slog.Logger                   // slog.Default()
+	FlushTime func(time.Duration)            // told how long each fsync of a .log file took; must return at once
 	OnOffline func(path string, cause error) // called once for a directory that went offline, on a goroutine of its own
 }
 

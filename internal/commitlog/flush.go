@@ -111,7 +111,11 @@ func (l *Log) syncLogFile(s *segment, folder string) error {
 	begin := time.Now()
 	err = h.file.Datasync()
 	l.env.counters.Flushes.Add(1)
-	l.env.counters.FlushNanos.Add(int64(time.Since(begin)))
+	took := time.Since(begin)
+	l.env.counters.FlushNanos.Add(int64(took))
+	if observe := l.env.opt.FlushTime; observe != nil {
+		observe(took)
+	}
 	if err != nil {
 		return &syncError{err}
 	}

@@ -30,15 +30,20 @@ type scan struct {
 	buf   *[]byte
 	at    int64 // file position of the buffer's first byte
 	n     int   // bytes in the buffer
+	chunk int   // bytes of the next read
 }
 
+// firstChunk is the first read of a scan: it holds the header that is looked for, where batches are large or the index was close.
+// Each further read is twice as long, up to the buffer.
+const firstChunk = 1 << 14
+
 func newScan(f vfs.File, limit int64) scan {
-	return scan{file: f, limit: limit, pool: &scanBuffers, buf: scanBuffers.Get().(*[]byte)}
+	return scan{file: f, limit: limit, pool: &scanBuffers, buf: scanBuffers.Get().(*[]byte), chunk: firstChunk}
 }
 
 // newCheckedScan is a scan that expects to be asked for checksums.
 func newCheckedScan(f vfs.File, limit int64) scan {
-	return scan{file: f, limit: limit, pool: &checkBuffers, buf: checkBuffers.Get().(*[]byte)}
+	return scan{file: f, limit: limit, pool: &checkBuffers, buf: checkBuffers.Get().(*[]byte), chunk: checkBufferSize}
 }
 
 func (s *scan) close() { s.pool.Put(s.buf) }
@@ -59,10 +64,11 @@ func (s *scan) bytes(pos int64, n int) ([]byte, error) {
 }
 
 func (s *scan) fill(pos int64, n int) error {
-	want := int(min(int64(len(*s.buf)), s.limit-pos))
+	want := int(min(int64(max(s.chunk, n)), s.limit-pos))
 	if want < n {
 		return io.EOF
 	}
+	s.chunk = min(2*s.chunk, len(*s.buf))
 	got, err := s.file.ReadAt((*s.buf)[:want], pos)
 	s.at, s.n = pos, got
 	if got >= n {

@@ -57,8 +57,10 @@ var (
 type logCollector Metrics
 
 func (c *logCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{logSizeDesc, logSegmentsDesc, logStartDesc, logEndDesc,
-		dirOfflineDesc, dirTotalDesc, dirUsableDesc} {
+	for _, d := range []*prometheus.Desc{
+		logSizeDesc, logSegmentsDesc, logStartDesc, logEndDesc,
+		dirOfflineDesc, dirTotalDesc, dirUsableDesc,
+	} {
 		ch <- d
 	}
 }

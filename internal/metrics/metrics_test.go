@@ -184,8 +184,10 @@ func TestHandlerServesText(t *testing.T) {
 	m := newMetrics()
 	m.Flush.Observe(time.Millisecond)
 	body := scrape(t, m)
-	for _, want := range []string{`jocko_build_info{version="v1"} 1`, "jocko_log_flush_duration_seconds_count 1",
-		"go_goroutines", "jocko_handler_panics_total 0"} {
+	for _, want := range []string{
+		`jocko_build_info{version="v1"} 1`, "jocko_log_flush_duration_seconds_count 1",
+		"go_goroutines", "jocko_handler_panics_total 0",
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
 		}

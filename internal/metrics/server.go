@@ -26,8 +26,10 @@ const (
 	closeReasons
 )
 
-var closeNames = [closeReasons]string{"peer", "idle", "slow_request", "stalled_response", "bad_frame", "bad_request",
-	"handler", "panic", "short_file", "shutdown", "max_connections_per_ip"}
+var closeNames = [closeReasons]string{
+	"peer", "idle", "slow_request", "stalled_response", "bad_frame", "bad_request",
+	"handler", "panic", "short_file", "shutdown", "max_connections_per_ip",
+}
 
 // String returns the reason as its label and as logs print it.
 func (c Close) String() string { return closeNames[c] }
@@ -85,8 +87,10 @@ var (
 
 // Describe implements prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectionsDesc, acceptedDesc, closedDesc, blockedDesc, bytesInDesc, bytesOutDesc,
-		panicsDesc, inFlightDesc} {
+	for _, d := range []*prometheus.Desc{
+		connectionsDesc, acceptedDesc, closedDesc, blockedDesc, bytesInDesc, bytesOutDesc,
+		panicsDesc, inFlightDesc,
+	} {
 		ch <- d
 	}
 }

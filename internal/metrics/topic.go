@@ -47,20 +47,34 @@ var topicCounts = []struct {
 	desc *prometheus.Desc
 	of   func(*Topic) *Counter
 }{
-	{desc("jocko_topic_bytes_in_total", "Bytes of record batches produced.", "topic"),
-		func(t *Topic) *Counter { return &t.BytesIn }},
-	{desc("jocko_topic_bytes_out_total", "Bytes of record batches sent to consumers.", "topic"),
-		func(t *Topic) *Counter { return &t.BytesOut }},
-	{desc("jocko_topic_replication_bytes_in_total", "Bytes of record batches fetched from leaders.", "topic"),
-		func(t *Topic) *Counter { return &t.ReplicaBytesIn }},
-	{desc("jocko_topic_replication_bytes_out_total", "Bytes of record batches sent to followers.", "topic"),
-		func(t *Topic) *Counter { return &t.ReplicaBytesOut }},
-	{desc("jocko_topic_messages_in_total", "Records produced.", "topic"),
-		func(t *Topic) *Counter { return &t.MessagesIn }},
-	{desc("jocko_topic_produce_failed_total", "Partitions of produce requests answered with an error.", "topic"),
-		func(t *Topic) *Counter { return &t.ProduceFailed }},
-	{desc("jocko_topic_fetch_failed_total", "Partitions of fetch requests answered with an error.", "topic"),
-		func(t *Topic) *Counter { return &t.FetchFailed }},
+	{
+		desc("jocko_topic_bytes_in_total", "Bytes of record batches produced.", "topic"),
+		func(t *Topic) *Counter { return &t.BytesIn },
+	},
+	{
+		desc("jocko_topic_bytes_out_total", "Bytes of record batches sent to consumers.", "topic"),
+		func(t *Topic) *Counter { return &t.BytesOut },
+	},
+	{
+		desc("jocko_topic_replication_bytes_in_total", "Bytes of record batches fetched from leaders.", "topic"),
+		func(t *Topic) *Counter { return &t.ReplicaBytesIn },
+	},
+	{
+		desc("jocko_topic_replication_bytes_out_total", "Bytes of record batches sent to followers.", "topic"),
+		func(t *Topic) *Counter { return &t.ReplicaBytesOut },
+	},
+	{
+		desc("jocko_topic_messages_in_total", "Records produced.", "topic"),
+		func(t *Topic) *Counter { return &t.MessagesIn },
+	},
+	{
+		desc("jocko_topic_produce_failed_total", "Partitions of produce requests answered with an error.", "topic"),
+		func(t *Topic) *Counter { return &t.ProduceFailed },
+	},
+	{
+		desc("jocko_topic_fetch_failed_total", "Partitions of fetch requests answered with an error.", "topic"),
+		func(t *Topic) *Counter { return &t.FetchFailed },
+	},
 }
 
 type topicCollector Metrics

@@ -86,7 +86,8 @@ type Node struct {
 	server     *server.Server
 	admin      *admin.Server
 
-	listening atomic.Pointer[server.Server] // server, once it listens
+	following atomic.Pointer[replica.Replicas] // replicas, once they are there
+	listening atomic.Pointer[server.Server]    // server, once it listens
 	ready     chan struct{}
 	serving   atomic.Bool
 }
@@ -168,8 +169,8 @@ func (n *Node) openLogs(parts *parts) error {
 		Now:                n.env.Now,
 		Logger:             n.env.Logger,
 		OnOffline: func(path string, cause error) {
-			if n.replicas != nil {
-				n.replicas.DirFailed(path, cause)
+			if r := n.following.Load(); r != nil { // before that, replicas find the dir offline when they open
+				r.DirFailed(path, cause)
 			}
 		},
 	})
@@ -227,6 +228,7 @@ func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
 	n.configure(nil, image, nil)
 	n.replicas.Apply(nil, image, metadata.Diff(metadata.Empty(), image))
 	n.raft.Subscribe(n.configure)
+	n.following.Store(n.replicas)
 	n.raft.Subscribe(n.replicas.Apply)
 	n.raft.Subscribe(n.broker.Apply)
 	if err := n.raft.Start(); err != nil {

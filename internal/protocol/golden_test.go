@@ -18,8 +18,10 @@ func golden() []protocol.Message {
 	topic := protocol.UUID{0xca, 0xfe, 15: 1}
 	produce := protocol.NewProduceRequest()
 	produce.Acks, produce.TimeoutMs = -1, 30_000
-	produce.TopicData = []protocol.ProduceRequestTopicProduceData{{Name: "orders", TopicId: topic,
-		PartitionData: []protocol.ProduceRequestPartitionProduceData{{Index: 3, Records: []byte("batch")}}}}
+	produce.TopicData = []protocol.ProduceRequestTopicProduceData{{
+		Name: "orders", TopicId: topic,
+		PartitionData: []protocol.ProduceRequestPartitionProduceData{{Index: 3, Records: []byte("batch")}},
+	}}
 
 	produced := protocol.NewProduceResponse()
 	var pp protocol.ProduceResponsePartitionProduceResponse
@@ -28,8 +30,10 @@ func golden() []protocol.Message {
 	refused := pp
 	refused.ErrorCode, refused.ErrorMessage = protocol.CodeOf(protocol.ErrNotLeaderOrFollower), new("moved")
 	refused.CurrentLeader.LeaderId, refused.CurrentLeader.LeaderEpoch = 2, 5
-	produced.Responses = []protocol.ProduceResponseTopicProduceResponse{{Name: "orders", TopicId: topic,
-		PartitionResponses: []protocol.ProduceResponsePartitionProduceResponse{pp, refused}}}
+	produced.Responses = []protocol.ProduceResponseTopicProduceResponse{{
+		Name: "orders", TopicId: topic,
+		PartitionResponses: []protocol.ProduceResponsePartitionProduceResponse{pp, refused},
+	}}
 	produced.NodeEndpoints = []protocol.ProduceResponseNodeEndpoint{{NodeId: 2, Host: "localhost", Port: 9092, Rack: new("a")}}
 
 	fetch := protocol.NewFetchRequest()
@@ -37,8 +41,10 @@ func golden() []protocol.Message {
 	var fp protocol.FetchRequestFetchPartition
 	fp.Default()
 	fp.Partition, fp.FetchOffset, fp.CurrentLeaderEpoch, fp.PartitionMaxBytes = 3, 42, 5, 1<<20
-	fetch.Topics = []protocol.FetchRequestFetchTopic{{Topic: "orders", TopicId: topic,
-		Partitions: []protocol.FetchRequestFetchPartition{fp}}}
+	fetch.Topics = []protocol.FetchRequestFetchTopic{{
+		Topic: "orders", TopicId: topic,
+		Partitions: []protocol.FetchRequestFetchPartition{fp},
+	}}
 
 	fetched := fetchResponse(protocol.Records{{Bytes: []byte("bat")}, {Bytes: []byte("ch")}}, nil)
 	fetched.SessionId = 1234
@@ -50,14 +56,19 @@ func golden() []protocol.Message {
 	versions.ApiKeys = []protocol.ApiVersionsResponseApiVersion{{ApiKey: 0, MaxVersion: 13}, {ApiKey: 18, MaxVersion: 5}}
 	versions.FinalizedFeaturesEpoch = 9
 	versions.FinalizedFeatures = []protocol.ApiVersionsResponseFinalizedFeatureKey{
-		{Name: "metadata.version", MaxVersionLevel: 33, MinVersionLevel: 33}}
+		{Name: "metadata.version", MaxVersionLevel: 33, MinVersionLevel: 33},
+	}
 
 	metadata := protocol.NewMetadataResponse()
 	metadata.Brokers = []protocol.MetadataResponseBroker{{NodeId: 1, Host: "localhost", Port: 9092}}
 	metadata.ClusterId, metadata.ControllerId = new("abc"), 1
-	metadata.Topics = []protocol.MetadataResponseTopic{{Name: new("orders"), TopicId: topic,
-		Partitions: []protocol.MetadataResponsePartition{{PartitionIndex: 3, LeaderId: 1, LeaderEpoch: 5,
-			ReplicaNodes: []int32{1}, IsrNodes: []int32{1}}}}}
+	metadata.Topics = []protocol.MetadataResponseTopic{{
+		Name: new("orders"), TopicId: topic,
+		Partitions: []protocol.MetadataResponsePartition{{
+			PartitionIndex: 3, LeaderId: 1, LeaderEpoch: 5,
+			ReplicaNodes: []int32{1}, IsrNodes: []int32{1},
+		}},
+	}}
 	return []protocol.Message{produce, produced, fetch, fetched, versions, metadata}
 }
 

@@ -189,7 +189,8 @@ func TestCharge(t *testing.T) {
 func TestBytesAlias(t *testing.T) {
 	m := protocol.NewProduceRequest()
 	m.TopicData = []protocol.ProduceRequestTopicProduceData{{PartitionData: []protocol.ProduceRequestPartitionProduceData{
-		{Records: []byte("records")}, {Records: nil}, {Records: []byte{}}}}}
+		{Records: []byte("records")}, {Records: nil}, {Records: []byte{}},
+	}}}
 	in := encode(m, 13)
 	got := protocol.NewProduceRequest()
 	if err := got.Decode(protocol.NewDecoder(in), 13); err != nil {

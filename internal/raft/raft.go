@@ -317,8 +317,10 @@ func (n *Node) tryReopen() (*instance, error) {
 
 // openStorage opens the storage and applies what is committed and not yet in the image.
 func (n *Node) openStorage() (*storage, error) {
-	s, err := openStorage(storageOptions{fs: n.opt.FS, dir: n.opt.Dir, log: n.opt.Log,
-		segmentBytes: n.opt.SegmentBytes, longLog: n.opt.SnapshotBytes})
+	s, err := openStorage(storageOptions{
+		fs: n.opt.FS, dir: n.opt.Dir, log: n.opt.Log,
+		segmentBytes: n.opt.SegmentBytes, longLog: n.opt.SnapshotBytes,
+	})
 	if err != nil {
 		return nil, err
 	}

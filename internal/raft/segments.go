@@ -203,8 +203,10 @@ func repairTail(s *storage, table *segmentTable) error {
 		return nil
 	}
 	tail.SealTime, tail.MaxIndex, tail.IndexStart = time.Now(), last, uint64(sealed)
-	next := types.SegmentInfo{ID: state.NextSegmentID, BaseIndex: last + 1, MinIndex: last + 1, Codec: tail.Codec,
-		CreateTime: time.Now(), SizeLimit: tail.SizeLimit}
+	next := types.SegmentInfo{
+		ID: state.NextSegmentID, BaseIndex: last + 1, MinIndex: last + 1, Codec: tail.Codec,
+		CreateTime: time.Now(), SizeLimit: tail.SizeLimit,
+	}
 	state.NextSegmentID++
 	state.Segments = append(state.Segments, next)
 	return table.CommitState(state)

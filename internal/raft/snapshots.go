@@ -111,8 +111,10 @@ func (st *snapshotStore) Create(version hraft.SnapshotVersion, index, term uint6
 	if err != nil {
 		return nil, st.failed(err)
 	}
-	k := &snapshotSink{st: st, f: f, sum: crc32.New(castagnoli), meta: hraft.SnapshotMeta{Version: version, ID: id,
-		Index: index, Term: term, Configuration: servers, ConfigurationIndex: serversIndex}}
+	k := &snapshotSink{st: st, f: f, sum: crc32.New(castagnoli), meta: hraft.SnapshotMeta{
+		Version: version, ID: id,
+		Index: index, Term: term, Configuration: servers, ConfigurationIndex: serversIndex,
+	}}
 	k.w = bufio.NewWriterSize(&fileWriter{f: f}, 64<<10)
 	return k, nil
 }
@@ -270,8 +272,10 @@ func openSnapshot(fsys vfs.FS, name string) (_ *hraft.SnapshotMeta, _ io.ReadClo
 		return nil, nil, fmt.Errorf("%w: description in %s", ErrCorrupt, name)
 	}
 	meta.Size = payload
-	r := &payloadReader{r: bufio.NewReaderSize(io.NewSectionReader(f, 0, payload), 64<<10), f: f,
-		sum: crc32.New(castagnoli), want: binary.BigEndian.Uint32(footer[8:])}
+	r := &payloadReader{
+		r: bufio.NewReaderSize(io.NewSectionReader(f, 0, payload), 64<<10), f: f,
+		sum: crc32.New(castagnoli), want: binary.BigEndian.Uint32(footer[8:]),
+	}
 	return &meta, r, nil
 }
 

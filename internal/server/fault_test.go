@@ -545,8 +545,10 @@ func TestAcceptErrors(t *testing.T) {
 		s.stop()
 	})
 	l := newPipes()
-	s, err := server.Listen(server.Options{Listen: l.listen, Listeners: []server.Listener{{Name: plaintext}},
-		Handler: handler(echo), Metrics: &metrics.New(metrics.Options{}).Server, Log: logTo(io.Discard)})
+	s, err := server.Listen(server.Options{
+		Listen: l.listen, Listeners: []server.Listener{{Name: plaintext}},
+		Handler: handler(echo), Metrics: &metrics.New(metrics.Options{}).Server, Log: logTo(io.Discard),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ const (
 	maxSweep = time.Second
 )
 
-func (l Limits) sweepInterval() time.Duration {
+func (l *Limits) sweepInterval() time.Duration {
 	shortest := min(l.ReadTimeout, l.StallTimeout)
 	if l.IdleTimeout > 0 {
 		shortest = min(shortest, l.IdleTimeout)

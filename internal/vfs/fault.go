@@ -35,8 +35,10 @@ const (
 )
 
 func (k OpKind) String() string {
-	return [opKinds]string{"create", "open", "openwrite", "remove", "removeall", "rename", "mkdirall", "readdir", "stat",
-		"syncdir", "lock", "usage", "size", "readat", "writeat", "truncate", "sync", "datasync", "preallocate", "close"}[k]
+	return [opKinds]string{
+		"create", "open", "openwrite", "remove", "removeall", "rename", "mkdirall", "readdir", "stat",
+		"syncdir", "lock", "usage", "size", "readat", "writeat", "truncate", "sync", "datasync", "preallocate", "close",
+	}[k]
 }
 
 // Op is an operation about to be done.

@@ -9,12 +9,16 @@ import (
 )
 
 // method maps a fixed-size primitive to the methods of that name on Encoder and Decoder.
-var method = map[string]string{"bool": "Bool", "int8": "Int8", "int16": "Int16", "int32": "Int32", "int64": "Int64",
-	"uint16": "Uint16", "uint32": "Uint32", "float64": "Float64", "uuid": "UUID"}
+var method = map[string]string{
+	"bool": "Bool", "int8": "Int8", "int16": "Int16", "int32": "Int32", "int64": "Int64",
+	"uint16": "Uint16", "uint32": "Uint32", "float64": "Float64", "uuid": "UUID",
+}
 
 // elements maps the element type of a primitive array to the method that codes all of them.
-var elements = map[string]string{"int8": "int8s", "int16": "int16s", "int32": "int32s", "int64": "int64s",
-	"string": "strings", "uuid": "uuids"}
+var elements = map[string]string{
+	"int8": "int8s", "int16": "int16s", "int32": "int32s", "int64": "int64s",
+	"string": "strings", "uuid": "uuids",
+}
 
 // writeBody begins a method, with the local variable flex when the body mentions it.
 func (b *block) writeBody(w io.Writer, name, arg, body string) {

@@ -176,8 +176,10 @@ func parseField(words []string) (Field, error) {
 	return f, f.attributes(words[3:])
 }
 
-var primitives = []string{"bool", "int8", "int16", "int32", "int64", "uint16", "uint32", "float64", "string",
-	"bytes", "records", "uuid"}
+var primitives = []string{
+	"bool", "int8", "int16", "int32", "int64", "uint16", "uint32", "float64", "string",
+	"bytes", "records", "uuid",
+}
 
 func (f *Field) attributes(words []string) (err error) {
 	for len(words) > 0 && err == nil {
