@@ -1,7 +1,10 @@
 package commitlog
 
 import (
+	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -68,4 +71,38 @@ func BenchmarkRead(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkDurable appends 1 KiB and waits until it is on disk, 64 at a time, to 6 logs: group fsync.
+func BenchmarkDurable(b *testing.B) {
+	d := openDirs(b, vfs.OS(), testOptions(b.TempDir()))
+	ctx, cancel := context.WithCancel(b.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = d.Run(ctx) })
+	cfg := benchConfig()
+	cfg.FlushMessages = 1
+	var logs []*Log
+	for i := range 6 {
+		logs = append(logs, createLog(b, d, fmt.Sprint("bench", i), cfg))
+	}
+	b.SetParallelism(32)
+	b.ResetTimer()
+	var next atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		l := logs[next.Add(1)%int64(len(logs))]
+		buf := batch(1, 1000, 1)
+		for pb.Next() {
+			a, err := l.AppendLeader(buf, 0, AppendOptions{})
+			if err == nil {
+				err = l.WaitFlushed(ctx, a.Last+1)
+			}
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(d.Counters().Flushes.Load())/float64(b.N), "fsyncs/op")
+	cancel()
+	running.Wait()
 }

@@ -35,7 +35,7 @@ type scan struct {
 
 // firstChunk is the first read of a scan: it holds the header that is looked for, where batches are large or the index was close.
 // Each further read is twice as long, up to the buffer.
-const firstChunk = 1 << 14
+const firstChunk = 4 << 10
 
 func newScan(f vfs.File, limit int64) scan {
 	return scan{file: f, limit: limit, pool: &scanBuffers, buf: scanBuffers.Get().(*[]byte), chunk: firstChunk}

@@ -32,7 +32,7 @@ func (l *Log) Truncate(to record.Offset) error {
 	if err != nil {
 		return err
 	}
-	if to <= base {
+	if to < base {
 		return l.truncateFully(to)
 	}
 	return l.cut(to)
