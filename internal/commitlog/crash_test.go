@@ -67,6 +67,9 @@ type modelProducer struct {
 func newWorkload(t *testing.T, seed uint64) *workload {
 	w := &workload{t: t, fs: vfs.NewMem(), rnd: rand.New(rand.NewPCG(seed, 1)), pids: map[record.ProducerID]*modelProducer{}}
 	w.opt = testOptions("/data")
+	if seed%2 == 0 {
+		w.opt.IndexCacheBytes = -1 // indexes are read from their files
+	}
 	w.opt.Config.SegmentBytes = 4000
 	w.opt.Config.IndexInterval = 300
 	w.opt.Config.IndexBytes = 4096
@@ -404,10 +407,33 @@ func (m *model) explainsState(l *Log) error {
 	if err != nil || !slices.Equal(got, aborted) && len(got)+len(aborted) > 0 {
 		return fmt.Errorf("aborted transactions %v (%v), not %v", got, err, aborted)
 	}
+	if err := m.explainsTimes(l); err != nil {
+		return err
+	}
 	for _, b := range m.batches {
 		if b.base >= l.Start() && b.next <= l.End() && l.EpochFor(b.base) != record.Batch(b.bytes).LeaderEpoch() {
 			return fmt.Errorf("leader epoch of offset %d is %d, not %d", b.base, l.EpochFor(b.base), record.Batch(b.bytes).LeaderEpoch())
 		}
+	}
+	return nil
+}
+
+// explainsTimes looks the middle batch's largest timestamp up.
+func (m *model) explainsTimes(l *Log) error {
+	var in []record.Batch
+	for _, b := range m.batches {
+		if b.base >= l.Start() && b.next <= l.End() {
+			in = append(in, b.bytes)
+		}
+	}
+	if len(in) == 0 {
+		return nil
+	}
+	timestamp := in[len(in)/2].MaxTimestamp()
+	first := slices.IndexFunc(in, func(b record.Batch) bool { return b.MaxTimestamp() >= timestamp })
+	f, ok, err := l.OffsetForTimestamp(timestamp)
+	if err != nil || !ok || f.Offset > in[first].LastOffset() {
+		return fmt.Errorf("timestamp %d found at %v (%v, %v), not in the batch at %d", timestamp, f.Offset, ok, err, in[first].BaseOffset())
 	}
 	return nil
 }

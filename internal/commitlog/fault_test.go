@@ -26,7 +26,6 @@ type script struct {
 	log     *Log
 	written []modelBatch
 	durable record.Offset
-	synced  bool // a sync has failed: nothing may be called durable any more
 	failed  bool // a truncation has failed: its outcome is open
 	clock   int64
 }

@@ -461,8 +461,32 @@ func (l *Log) savedLocked(parts []saving) {
 		if p.sealed && p.logIsThere && !s.synced {
 			s.synced = true
 			l.unloadLocked(s)
+		} else if !s.sealed {
+			l.shedLocked(s)
 		}
 	}
+}
+
+// minIndexShare is what a segment that is appended to may always hold of its indexes.
+const minIndexShare = 16 << 10
+
+// shedLocked drops what the files hold of the active segment's indexes where it is more than the log's share of the memory for
+// indexes: look-ups that go back so far read the file.
+func (l *Log) shedLocked(s *segment) {
+	share := max(l.env.opt.IndexCacheBytes/max(l.dir.logCount.Load(), 1), minIndexShare)
+	if l.env.opt.IndexCacheBytes < 0 {
+		share = 0
+	}
+	if s.index.dropped > 0 {
+		l.env.indexes.drop(s) // what was read from the file isn't all of it any more
+	}
+	if held := len(s.index.entries)*offsetEntrySize + len(s.times.entries)*16; int64(held) <= share || !s.loaded {
+		return
+	}
+	s.index.entries = slices.Clone(s.index.entries[s.index.saved-s.index.dropped:])
+	s.index.dropped = s.index.saved
+	s.times.entries = slices.Clone(s.times.entries[s.times.saved-s.times.dropped:])
+	s.times.dropped = s.times.saved
 }
 
 // unloadLocked moves a sealed segment's index into the cache.

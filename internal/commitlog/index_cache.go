@@ -201,8 +201,11 @@ func (l *Log) rebuildIndexes(v *view) ([]offsetEntry, []timeEntry, error) {
 	if l.adoptRebuilt(v.seg, s) {
 		return s.index.entries, s.times.entries, nil
 	}
-	s.addTime()
 	l.env.indexes.put(v.seg, s.index.entries)
+	if !v.sealed {
+		return s.index.entries, s.times.entries, nil // the next flush of the segment, not a reader, writes its files
+	}
+	s.addTime()
 	err = l.replaceFile(v.seg.file(v.folder, indexSuffix), encodeOffsetEntries(nil, s.index.entries))
 	if err == nil {
 		err = l.replaceFile(v.seg.file(v.folder, timeIndexSuffix), encodeTimeEntries(nil, s.times.entries))

@@ -85,7 +85,7 @@ func (l *Log) segmentTimestamp(s *segment) (int64, error) {
 	l.mu.Lock()
 	known := s.loaded || s.maxTimestamp >= 0 || s.size == 0
 	largest := s.maxTimestamp
-	v := view{seg: s, folder: l.folder, size: s.size, next: s.next}
+	v := view{seg: s, folder: l.folder, size: s.size, next: s.next, sealed: s.sealed}
 	l.mu.Unlock()
 	if known {
 		return largest, nil
@@ -105,13 +105,11 @@ func (l *Log) segmentTimestamp(s *segment) (int64, error) {
 func (l *Log) searchTime(s *segment, timestamp int64) (found TimestampOffset, ok bool, err error) {
 	l.mu.Lock()
 	v := l.viewOfLocked(s)
-	times := s.times.entries
-	inMemory := s.loaded && s.times.dropped == 0
+	held, dropped, loaded := s.times.entries, s.times.dropped, s.loaded
 	l.mu.Unlock()
-	if !inMemory {
-		if times, err = l.readTimeIndex(&v); err != nil {
-			return found, false, err
-		}
+	times, err := l.timesOf(&v, held, dropped, loaded)
+	if err != nil {
+		return found, false, err
 	}
 	h, err := l.env.fds.reader(l.env.fs, s, v.folder)
 	if err != nil {
@@ -127,6 +125,22 @@ func (l *Log) searchTime(s *segment, timestamp int64) (found TimestampOffset, ok
 		return found, false, err
 	}
 	return l.scanTime(h, &v, pos, timestamp)
+}
+
+// timesOf returns a segment's time index: from memory, the file, or both.
+func (l *Log) timesOf(v *view, held []timeEntry, dropped int, loaded bool) ([]timeEntry, error) {
+	if !loaded {
+		return l.readTimeIndex(v)
+	}
+	if dropped == 0 {
+		return held, nil
+	}
+	b, err := readIndexFile(l.env.fs, v.seg.file(v.folder, timeIndexSuffix))
+	if err != nil {
+		return nil, err
+	}
+	times, _ := decodeTimeEntries(b)
+	return append(times[:min(dropped, len(times))], held...), nil
 }
 
 // timePosition is where the search for a timestamp begins: at the batch that had the largest one below it. A time index that
@@ -150,7 +164,7 @@ func (l *Log) viewOfLocked(s *segment) view {
 	if i := slices.Index(l.segments, s); i >= 0 {
 		return l.viewLocked(i, s.base)
 	}
-	return view{seg: s, folder: l.folder, size: s.size, next: s.next}
+	return view{seg: s, folder: l.folder, size: s.size, next: s.next, sealed: s.sealed}
 }
 
 // scanTime walks batches, and the records of those whose largest timestamp is large enough.

@@ -374,6 +374,7 @@ func (l *Log) loadSegments(p *openPoints) (scanned bool, err error) {
 		}
 		if err == nil {
 			active.syncedSize = size
+			l.shedLocked(active)
 			return false, nil
 		}
 		if !errors.Is(err, errTorn) {

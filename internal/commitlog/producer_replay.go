@@ -106,7 +106,7 @@ func (l *Log) cutTxnIndex(s *segment, from record.Offset) error {
 // aborted.
 func (l *Log) replay(s *segment, state *producerState, from, until record.Offset, aborted func(AbortedTxn)) error {
 	l.mu.Lock()
-	v := view{seg: s, folder: l.folder, size: s.size, next: until}
+	v := view{seg: s, folder: l.folder, size: s.size, next: until, sealed: s.sealed}
 	if s.loaded && s.index.dropped == 0 {
 		v.entries = append([]offsetEntry{}, s.index.entries...)
 	}

@@ -15,7 +15,7 @@ import (
 func TestConcurrent(t *testing.T) {
 	opt := testOptions(t.TempDir(), t.TempDir())
 	opt.Config.SegmentBytes, opt.Config.IndexInterval, opt.Config.RetentionBytes = 50_000, 1000, 200_000
-	opt.MaxOpenFiles = 3
+	opt.MaxOpenFiles, opt.IndexCacheBytes = 3, -1
 	d := openDirs(t, vfs.OS(), opt)
 	stop := runDirs(t, d)
 	l := createLog(t, d, "t", opt.Config)

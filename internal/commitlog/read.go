@@ -54,12 +54,13 @@ type view struct {
 	next    record.Offset // offsets below are in the segment, or nowhere
 	entries []offsetEntry // nil: to be loaded
 	last    bool          // no segment follows
+	sealed  bool
 }
 
 // viewLocked looks at the i-th segment for a read of an offset.
 func (l *Log) viewLocked(i int, from record.Offset) view {
 	s := l.segments[i]
-	v := view{seg: s, folder: l.folder, size: s.size, next: s.next, last: i == len(l.segments)-1}
+	v := view{seg: s, folder: l.folder, size: s.size, next: s.next, last: i == len(l.segments)-1, sealed: s.sealed}
 	if !v.last {
 		v.next = l.segments[i+1].base
 	}

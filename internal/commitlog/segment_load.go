@@ -22,6 +22,11 @@ func (l *Log) loadSegmentLocked(s *segment) error {
 	if err != nil {
 		return err
 	}
+	if s.loaded {
+		s.rejoin(offsets, times)
+		l.env.indexes.drop(s)
+		return nil
+	}
 	s.adopt(offsets, times)
 	if s.txns.entries, _, err = l.readTxnIndex(s, l.folder); err != nil {
 		return err
@@ -51,6 +56,21 @@ func (s *segment) adopt(offsets, times []byte) (whole bool) {
 		s.times.last = timed[n-1]
 	}
 	return ok && ok2
+}
+
+// rejoin puts what was dropped of a segment's indexes, and is in its files, before what is held. If the files hold less than they
+// should, searches are longer.
+func (s *segment) rejoin(offsets, times []byte) {
+	entries, _ := decodeOffsetEntries(offsets, s.size)
+	n := min(len(entries), s.index.dropped)
+	s.index.saved -= s.index.dropped - n
+	s.index.entries = append(entries[:n:n], s.index.entries...)
+	s.index.dropped, s.index.stale = 0, true
+	timed, _ := decodeTimeEntries(times)
+	n = min(len(timed), s.times.dropped)
+	s.times.saved -= s.times.dropped - n
+	s.times.entries = append(timed[:n:n], s.times.entries...)
+	s.times.dropped, s.times.stale = 0, true
 }
 
 // readTxnIndex reads a segment's transaction index. whole is false where some of it can't be true.

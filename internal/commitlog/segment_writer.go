@@ -38,11 +38,6 @@ func (w *segmentWriter) name(suffix string) string { return w.seg.file(w.folder,
 // size is the bytes written so far.
 func (w *segmentWriter) size() int64 { return w.seg.size }
 
-// fits tells whether n more bytes, up to an offset, may be in the segment.
-func (w *segmentWriter) fits(c *LogConfig, n int64, last record.Offset) bool {
-	return w.seg.size == 0 && w.seg.fits(last) || !w.seg.full(c, n, last, w.seg.firstTimestamp, 0)
-}
-
 // append writes whole batches, in order.
 func (w *segmentWriter) append(buf []byte) error {
 	if _, err := w.file.WriteAt(buf, w.seg.size); err != nil {

@@ -66,7 +66,7 @@ jocko_request_errors_total{api="Produce",error="UNKNOWN_SERVER_ERROR"} 1
 
 func TestAPIHandleIsOne(t *testing.T) {
 	m := newMetrics()
-	if m.API(0) != m.API(0) {
+	if first, second := m.API(0), m.API(0); first != second {
 		t.Error("two handles for one API key")
 	}
 }

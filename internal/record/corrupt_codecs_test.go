@@ -20,9 +20,8 @@ func codecMixCases(now int64) []badCase {
 				payload = packed(sent, payload)
 			}
 			if said == sent {
-				twice := raw(now, said, payload)
 				if said != None {
-					twice = raw(now, said, packed(said, payload))
+					twice := raw(now, said, packed(said, payload))
 					cs = append(cs, badCase{fmt.Sprintf("codec/%s in %s", said, said), twice, "", InvalidRecord})
 				}
 				continue

@@ -34,15 +34,6 @@ func ack(now bool) handler {
 	}
 }
 
-// roundTrip sends a request and reads its response.
-func roundTrip(nc net.Conn, rq, rsp []byte) error {
-	if _, err := nc.Write(rq); err != nil {
-		return err
-	}
-	_, err := io.ReadFull(nc, rsp)
-	return err
-}
-
 // BenchmarkRoundTrip is one request in flight on each connection. The client is another process: time, allocations and
 // CPU are the server's. The system calls of one request are counted by
 //
