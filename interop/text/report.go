@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -86,13 +87,13 @@ func (o *options) brokerVersion() string {
 	return line
 }
 
+var kcatVersion = regexp.MustCompile(`(?s)Version (\S+).*librdkafka (\S+)`)
+
 func clientVersions() string {
 	names := []string{"Kafka's Java clients 4.4.0"}
 	if out, err := exec.Command("kcat", "-V").Output(); err == nil {
-		for line := range strings.Lines(string(out)) {
-			if strings.HasPrefix(line, "Version") {
-				names = append(names, "kcat "+strings.TrimSpace(strings.TrimPrefix(line, "Version")))
-			}
+		if m := kcatVersion.FindSubmatch(out); m != nil {
+			names = append(names, fmt.Sprintf("kcat %s with librdkafka %s", m[1], m[2]))
 		}
 	}
 	info, _ := debug.ReadBuildInfo()

@@ -19,7 +19,7 @@ func TestCampaign(t *testing.T) {
 			t.Skip("not installed:", program)
 		}
 	}
-	t.Setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto") // most of the time is their start
+	t.Setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1") // most of the time is their start
 	sources, err := defaultSources()
 	if err != nil {
 		t.Fatal(err)
