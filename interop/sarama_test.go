@@ -136,10 +136,16 @@ func (c saramaClient) setConfig(topic, key, value string) error {
 
 func (c saramaClient) config(topic, key string) (value string, err error) {
 	err = c.admin(func(adm sarama.ClusterAdmin) error {
-		entries, err := adm.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{key}})
+		res, err := adm.DescribeConfigs([]*sarama.ConfigResource{
+			{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{key}},
+		}, sarama.DescribeConfigsOptions{})
 		if err != nil {
 			return err
 		}
+		if res[0].ErrorCode != sarama.ErrNoError {
+			return res[0].ErrorCode
+		}
+		entries := res[0].Configs
 		if len(entries) != 1 || entries[0].Name != key {
 			return fmt.Errorf("asked for %s alone, got %v", key, entries)
 		}
