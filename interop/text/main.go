@@ -119,7 +119,11 @@ func (o *options) prepare(ctx context.Context, c *campaign) error {
 	return err
 }
 
+// startBroker starts a broker of the kind. Jocko is built for any, because its commands are clients.
 func startBroker(ctx context.Context, kind brokers.Kind, dir string) (*brokers.Broker, error) {
+	if _, err := brokers.BuildJocko(ctx); err != nil {
+		return nil, err
+	}
 	return brokers.Start(ctx, kind, brokers.Options{
 		Dir: filepath.Join(dir, "broker"),
 		Config: map[string]string{
