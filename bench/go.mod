@@ -5,7 +5,6 @@ go 1.26.0
 require (
 	github.com/travisjeffery/jocko/interop v0.0.0
 	github.com/twmb/franz-go v1.22.2
-	github.com/twmb/franz-go/pkg/kadm v1.19.0
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0
 	golang.org/x/sys v0.49.0
 )
