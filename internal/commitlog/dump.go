@@ -200,10 +200,9 @@ func dumpData(w *bufio.Writer, rec *record.Record, opt *DumpOptions) {
 	if rec.Key != nil {
 		fmt.Fprintf(w, " key: %s", key)
 	}
-	if rec.Value == nil {
-		value = "null"
+	if rec.Value != nil {
+		fmt.Fprintf(w, " payload: %s", value)
 	}
-	fmt.Fprintf(w, " payload: %s", value)
 }
 
 // dumpOffsetIndex prints an index, or compares it with the .log file beside it.
@@ -213,6 +212,9 @@ func dumpOffsetIndex(w *bufio.Writer, fsys vfs.FS, path string, base record.Offs
 		return err
 	}
 	entries, whole := decodeOffsetEntries(b, math.MaxInt32)
+	if len(entries) == 0 && whole {
+		fmt.Fprintf(w, "%s is empty.\n", path)
+	}
 	if !opt.VerifyIndex {
 		for _, e := range entries {
 			fmt.Fprintf(w, "offset: %d position: %d\n", base+record.Offset(e.rel()), e.pos())

@@ -7,21 +7,27 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
 )
 
-// kafkaData is a log directory that Apache Kafka has written and closed, with segment.bytes=1048576. The tests that need it are
-// skipped without it.
+// kafkaData names, in the environment, a log directory that Apache Kafka has written and closed, with segment.bytes=1048576, to be
+// tested in place of testdata/kafka, which Kafka 4.4.0 wrote: partition 0 of its topic in all codecs, partition 1 in transactions,
+// with segment.ms=10000.
 const kafkaData = "JOCKO_KAFKA_DATA"
+
+func kafkaDirectory() string {
+	if dir := os.Getenv(kafkaData); dir != "" {
+		return dir
+	}
+	return "testdata/kafka"
+}
 
 func copyKafkaData(t *testing.T) string {
 	t.Helper()
-	from := os.Getenv(kafkaData)
-	if from == "" {
-		t.Skip(kafkaData + " names no directory written by Apache Kafka")
-	}
+	from := kafkaDirectory()
 	to := filepath.Join(t.TempDir(), "data")
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)
@@ -32,10 +38,13 @@ func copyKafkaData(t *testing.T) string {
 // TestKafkaDirectory opens what Kafka wrote, appends every batch to a log of our own, and compares the files.
 func TestKafkaDirectory(t *testing.T) {
 	kafka := copyKafkaData(t)
-	before := os.DirFS(os.Getenv(kafkaData)).(fs.ReadFileFS)
+	before := os.DirFS(kafkaDirectory()).(fs.ReadFileFS)
 	opt := testOptions(kafka)
 	opt.ClusterID, opt.NodeID = "", -1
 	opt.Config.SegmentBytes = 1 << 20
+	if os.Getenv(kafkaData) == "" {
+		opt.Config.SegmentAge = 10 * time.Second
+	}
 	theirs := openDirs(t, vfs.OS(), opt)
 	if _, ok := theirs.CleanShutdown(); !ok {
 		t.Error("Kafka's clean shutdown isn't seen as one")
@@ -107,7 +116,7 @@ func copyLog(t *testing.T, d *Dirs, from *Log, cfg LogConfig) {
 
 func compareFolders(t *testing.T, kafka fs.ReadFileFS, folder, own string) {
 	t.Helper()
-	entries, err := os.ReadDir(filepath.Join(os.Getenv(kafkaData), folder))
+	entries, err := os.ReadDir(filepath.Join(kafkaDirectory(), folder))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +140,7 @@ func compareFolders(t *testing.T, kafka fs.ReadFileFS, folder, own string) {
 // TestKafkaDump compares what Dump prints with what Kafka's own tool prints, for every file of Kafka's directory. The tool's output
 // is expected beside the directory, in the file "dump", made with --print-data-log.
 func TestKafkaDump(t *testing.T) {
-	dir := os.Getenv(kafkaData)
-	if dir == "" {
-		t.Skip(kafkaData + " names no directory written by Apache Kafka")
-	}
-	want, err := os.ReadFile(filepath.Join(dir, "dump"))
+	want, err := os.ReadFile(filepath.Join(kafkaDirectory(), "dump"))
 	if err != nil {
 		t.Skip(err)
 	}
