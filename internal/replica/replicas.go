@@ -69,7 +69,18 @@ func New(o Options) *Replicas {
 // Started says that the metadata of earlier runs was applied, which began with
 // an Apply without a previous image: partitions that come from now on are new
 // and have no log anywhere.
-func (r *Replicas) Started() { r.starting.Store(false) }
+//
+// Folders that no topic owns are left alone and named: a topic whose deletion a
+// crash cut short, or one that the metadata has lost.
+func (r *Replicas) Started() {
+	r.starting.Store(false)
+	for _, log := range r.dirs.Logs() {
+		tp := log.TP()
+		if p, err := r.ByName(tp.Topic, tp.Partition); err != nil || p.Log() != log {
+			r.logger.Warn("a folder belongs to no topic: it is left alone", "partition", tp, "dir", log.Dir(), "id", log.TopicID())
+		}
+	}
+}
 
 // ByName finds a partition by its topic's name.
 func (r *Replicas) ByName(name string, index int32) (*Partition, error) {

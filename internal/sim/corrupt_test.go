@@ -276,6 +276,9 @@ func (d *damaged) judge(t *testing.T, c *client, b *broker, m *vfs.Mem, may outc
 			if may&forgets == 0 || !strings.Contains(log, "cutting off") {
 				t.Errorf("topic %s is gone, or another", name)
 			}
+			if !strings.Contains(log, "belongs to no topic") {
+				t.Errorf("topic %s was forgotten, and its folder is not named", name)
+			}
 			if n := len(files(t, m, dataDir+"/"+name+"-0")); n < 3 {
 				t.Errorf("topic %s was forgotten, and %d files of it are left", name, n)
 			}
