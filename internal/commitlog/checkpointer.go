@@ -3,6 +3,7 @@ package commitlog
 import (
 	"bytes"
 	"context"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -119,24 +120,24 @@ func (c *checkpointer) writeNow(kinds checkpointKind) error {
 }
 
 // forget makes sure that no checkpoint on disk speaks of a partition that is about to be made: the lines of an earlier one of
-// the same name would be taken for its own after a crash.
+// the same name would be taken for its own after a crash. One write serves all that were deleted before it.
 func (c *checkpointer) forget(tp TP) error {
-	if !c.mentions(tp) {
+	d := c.dir
+	d.mu.Lock()
+	if !d.bygone[tp] {
+		d.mu.Unlock()
 		return nil
 	}
-	return c.writeNow(allCheckpoints)
-}
-
-func (c *checkpointer) mentions(tp TP) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	line := []byte("\n" + tp.Topic + " " + partitionString(tp) + " ")
-	for _, b := range c.written {
-		if bytes.Contains(b, line) {
-			return true
-		}
+	bygone := d.bygone
+	d.bygone = make(map[TP]bool)
+	d.mu.Unlock()
+	err := c.writeNow(allCheckpoints)
+	if err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		maps.Copy(d.bygone, bygone)
 	}
-	return false
+	return err
 }
 
 // load reads a checkpoint as it was left. One that is missing or damaged says nothing.

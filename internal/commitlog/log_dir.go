@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,7 @@ type logDir struct {
 
 	mu      sync.Mutex
 	logs    map[TP]*Log
+	bygone  map[TP]bool // partitions without a log of which a checkpoint on disk may speak
 	future  map[TP]*Log // copies that will take the place of logs in other directories
 	err     error
 	rootNew int // names made in the directory so far
@@ -51,7 +51,7 @@ type logDir struct {
 }
 
 func newLogDir(e *env, path string) *logDir {
-	d := &logDir{env: e, path: path, logs: make(map[TP]*Log), future: make(map[TP]*Log), brokerEpoch: -1}
+	d := &logDir{env: e, path: path, logs: make(map[TP]*Log), future: make(map[TP]*Log), bygone: make(map[TP]bool), brokerEpoch: -1}
 	d.flusher, d.checkpointer = newFlusher(d), newCheckpointer(d)
 	d.trash.wake = make(chan struct{}, 1)
 	return d
@@ -107,6 +107,7 @@ func (d *logDir) removeLog(l *Log) {
 	defer d.mu.Unlock()
 	if d.logs[l.tp] == l {
 		delete(d.logs, l.tp)
+		d.bygone[l.tp] = true
 	}
 	d.logCount.Store(int64(len(d.logs)))
 }
@@ -220,8 +221,6 @@ func (d *logDir) markCleanShutdown(brokerEpoch int64) error {
 	}
 	return vfs.WriteAtomic(d.env.fs, filepath.Join(d.path, cleanShutdownFile), b)
 }
-
-func partitionString(tp TP) string { return strconv.Itoa(int(tp.Partition)) }
 
 func sortLogs(logs []*Log) {
 	slices.SortFunc(logs, func(a, b *Log) int { return a.tp.compare(b.tp) })

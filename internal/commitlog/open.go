@@ -43,7 +43,15 @@ func (d *Dirs) loadDir(dir *logDir) error {
 		recovery: dir.checkpointer.load(recoveryPoints), high: dir.checkpointer.load(highWatermarks),
 		start: dir.checkpointer.load(logStarts), cleaner: dir.checkpointer.load(cleanerOffsets),
 	}
-	return d.loadFolders(dir, folders, points)
+	err = d.loadFolders(dir, folders, points)
+	for _, offsets := range []map[TP]record.Offset{points.recovery, points.high, points.start, points.cleaner} {
+		for tp := range offsets {
+			if dir.logs[tp] == nil {
+				dir.bygone[tp] = true
+			}
+		}
+	}
+	return err
 }
 
 // checkpoints is what the last run left.
