@@ -47,6 +47,10 @@ func TestDifferential(t *testing.T) {
 	d.prepare()
 	defer d.report()
 	for i, rq := range d.plan() {
+		if end, ok := t.Deadline(); ok && time.Until(end) < time.Minute {
+			t.Errorf("stopped after %d requests: no time is left for more", i)
+			break
+		}
 		d.send(i, rq)
 	}
 	d.compareLogs()
