@@ -182,6 +182,7 @@ type saving struct {
 	txnsAt     int
 	txnsOnDisk bool
 	trim       bool
+	indexed    bool
 	snapshot   []byte
 	logIsThere bool
 }
@@ -192,7 +193,7 @@ func (s *segment) savingLocked() saving {
 		offsets: s.index.entries[s.index.saved-s.index.dropped:], offsetsAt: s.index.saved,
 		times: s.times.entries[s.times.saved-s.times.dropped:], timesAt: s.times.saved,
 		txns: s.txns.entries[s.txns.saved:], txnsAt: s.txns.saved, txnsOnDisk: s.txns.onDisk,
-		trim: s.index.stale || s.times.stale, snapshot: s.snapshot,
+		trim: s.index.stale || s.times.stale, indexed: s.indexed, snapshot: s.snapshot,
 	}
 }
 
@@ -350,12 +351,16 @@ func (l *Log) saveSegment(p *saving, folder string) error {
 		return err
 	}
 	at := int64(p.offsetsAt) * offsetEntrySize
-	if err := l.saveTail(p.seg.file(folder, indexSuffix), at, encodeOffsetEntries(nil, p.offsets), p.trim); err != nil {
-		return err
+	if len(p.offsets) > 0 || p.trim || !p.indexed {
+		if err := l.saveTail(p.seg.file(folder, indexSuffix), at, encodeOffsetEntries(nil, p.offsets), p.trim); err != nil {
+			return err
+		}
 	}
 	at = int64(p.timesAt) * timeEntrySize
-	if err := l.saveTail(p.seg.file(folder, timeIndexSuffix), at, encodeTimeEntries(nil, p.times), p.trim); err != nil {
-		return err
+	if len(p.times) > 0 || p.trim || !p.indexed {
+		if err := l.saveTail(p.seg.file(folder, timeIndexSuffix), at, encodeTimeEntries(nil, p.times), p.trim); err != nil {
+			return err
+		}
 	}
 	if len(p.txns) == 0 && !(p.trim && p.txnsOnDisk) {
 		return nil
@@ -379,9 +384,6 @@ func (l *Log) releaseExcess(p *saving, folder string) error {
 
 // saveTail appends to an index file at a position. trim cuts off what the file has behind it.
 func (l *Log) saveTail(name string, at int64, tail []byte, trim bool) error {
-	if len(tail) == 0 && at > 0 && !trim {
-		return nil
-	}
 	f, err := l.env.fs.OpenWrite(name)
 	if err != nil {
 		return err
@@ -457,6 +459,7 @@ func (l *Log) savedLocked(parts []saving) {
 		s.times.saved, s.times.stale = p.timesAt+len(p.times), false
 		s.txns.saved = p.txnsAt + len(p.txns)
 		s.txns.onDisk = s.txns.onDisk || s.txns.saved > 0
+		s.indexed = s.indexed || p.logIsThere
 		s.snapshot = nil
 		if p.sealed && p.logIsThere && !s.synced {
 			s.synced = true

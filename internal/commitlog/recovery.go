@@ -148,12 +148,12 @@ func (l *Log) recoverFrom(s *segment, point record.Offset) (int64, error) {
 	}
 	e := s.index.entries[n-1]
 	// The entry's own batch is noted again: with sinceIndexed at 0 it makes no second entry.
-	s.index.entries, s.index.saved = s.index.entries[:n:n], n
+	s.index.entries, s.index.saved, s.index.stale = s.index.entries[:n:n], n, true
 	t := 0
 	for t < len(s.times.entries) && s.times.entries[t].rel <= e.rel() {
 		t++
 	}
-	s.times.entries, s.times.saved = s.times.entries[:t:t], t
+	s.times.entries, s.times.saved, s.times.stale = s.times.entries[:t:t], t, true
 	s.times.last = timeEntry{timestamp: -1}
 	if t > 0 {
 		s.times.last = s.times.entries[t-1]

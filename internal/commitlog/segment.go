@@ -29,6 +29,7 @@ type segment struct {
 	sealed         bool  // its indexes are complete
 	synced         bool  // its name is durable
 	loaded         bool  // index, times and txns say what the files do
+	indexed        bool  // the .index and .timeindex files were created
 	onDisk         bool  // the .log file was created
 
 	syncedSize   int64  // bytes of the .log file that are on disk, -1: not known

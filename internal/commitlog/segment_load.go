@@ -48,10 +48,11 @@ func readIndexFile(fsys vfs.FS, name string) ([]byte, error) {
 
 // adopt takes what is credible of index files. What is missing makes searches longer, not wrong.
 func (s *segment) adopt(offsets, times []byte) (whole bool) {
+	s.indexed = offsets != nil && times != nil
 	entries, ok := decodeOffsetEntries(offsets, s.size)
-	s.index = offsetIndex{entries: entries, saved: len(entries), stale: true}
+	s.index = offsetIndex{entries: entries, saved: len(entries), stale: len(offsets) != len(entries)*offsetEntrySize}
 	timed, ok2 := decodeTimeEntries(times)
-	s.times = timeIndex{entries: timed, saved: len(timed), last: timeEntry{timestamp: -1}, stale: true}
+	s.times = timeIndex{entries: timed, saved: len(timed), last: timeEntry{timestamp: -1}, stale: len(times) != len(timed)*timeEntrySize}
 	if n := len(timed); n > 0 {
 		s.times.last = timed[n-1]
 	}
