@@ -2,8 +2,11 @@ package broker
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 
 	"github.com/travisjeffery/jocko/internal/commitlog"
+	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
 
@@ -13,7 +16,8 @@ import (
 //     swapped in when it has caught up. Copying to the dir it lies in ends a
 //     copy under way.
 //   - A dir that isn't one: LOG_DIR_NOT_FOUND; one that failed:
-//     KAFKA_STORAGE_ERROR; a partition that isn't here: REPLICA_NOT_AVAILABLE.
+//     KAFKA_STORAGE_ERROR; a partition that isn't here:
+//     UNKNOWN_TOPIC_OR_PARTITION.
 //
 // v2 flexible.
 func (b *Broker) alterReplicaLogDirs(_ context.Context, _ *Request, m *protocol.AlterReplicaLogDirsRequest) *protocol.AlterReplicaLogDirsResponse {
@@ -30,10 +34,7 @@ func (b *Broker) alterReplicaLogDirs(_ context.Context, _ *Request, m *protocol.
 				resp.Results = append(resp.Results, protocol.AlterReplicaLogDirsResponseAlterReplicaLogDirTopicResult{TopicName: t.Name})
 			}
 			for _, index := range t.Partitions {
-				err := error(protocol.ErrReplicaNotAvailable)
-				if log := b.Dirs.Get(commitlog.TP{Topic: t.Name, Partition: index}); log != nil {
-					err = b.Dirs.Move(log, d.Path)
-				}
+				err := b.moveReplica(commitlog.TP{Topic: t.Name, Partition: index}, d.Path)
 				resp.Results[at].Partitions = append(resp.Results[at].Partitions, protocol.AlterReplicaLogDirsResponseAlterReplicaLogDirPartitionResult{
 					PartitionIndex: index, ErrorCode: b.code(err),
 				})
@@ -41,4 +42,18 @@ func (b *Broker) alterReplicaLogDirs(_ context.Context, _ *Request, m *protocol.
 		}
 	}
 	return resp
+}
+
+func (b *Broker) moveReplica(tp commitlog.TP, path string) error {
+	if metadata.CheckTopicName(tp.Topic) != nil {
+		return protocol.ErrInvalidTopicException
+	}
+	if !slices.ContainsFunc(b.Dirs.List(), func(d commitlog.Dir) bool { return filepath.Clean(d.Path) == filepath.Clean(path) }) {
+		return protocol.ErrLogDirNotFound
+	}
+	log := b.Dirs.Get(tp)
+	if log == nil {
+		return protocol.ErrUnknownTopicOrPartition
+	}
+	return b.Dirs.Move(log, path)
 }

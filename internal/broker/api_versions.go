@@ -25,6 +25,11 @@ func (b *Broker) apiVersions(_ context.Context, rq *Request, m *protocol.ApiVers
 		resp.ApiKeys = []protocol.ApiVersionsResponseApiVersion{}
 		return resp
 	}
+	if rq.Version() >= 5 && (m.ClusterId != nil) != (m.NodeId != -1) { // a client knows both or neither
+		resp.ErrorCode = int16(protocol.ErrInvalidRequest)
+		resp.ApiKeys = []protocol.ApiVersionsResponseApiVersion{}
+		return resp
+	}
 	if rq.Version() >= 5 && b.misrouted(rq, m) {
 		resp.ErrorCode = int16(protocol.ErrRebootstrapRequired)
 		resp.ApiKeys = []protocol.ApiVersionsResponseApiVersion{}

@@ -106,8 +106,8 @@ func (b *Broker) config(rq *Request) *config.Broker { return b.Config(rq.Image) 
 func (b *Broker) controllerID() metadata.BrokerID { return b.Raft.LeaderID() }
 
 // lookupPartition finds a partition by what a client calls its topic.
-func (b *Broker) lookupPartition(key topicKey, index int32) (*replica.Partition, error) {
-	if key.id != (protocol.UUID{}) || key.name == "" {
+func (b *Broker) lookupPartition(key topicKey, byID bool, index int32) (*replica.Partition, error) {
+	if byID {
 		return b.Replicas.ByID(key.id, index)
 	}
 	return b.Replicas.ByName(key.name, index)

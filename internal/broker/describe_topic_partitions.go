@@ -39,7 +39,7 @@ func (b *Broker) describeTopicPartitions(_ context.Context, rq *Request, m *prot
 			from = max(m.Cursor.PartitionIndex, 0)
 		}
 	}
-	left := min(m.ResponsePartitionLimit, int32(config.MaxRequestPartitionSizeLimit.In(b.config(rq))))
+	left := min(max(m.ResponsePartitionLimit, 1), int32(config.MaxRequestPartitionSizeLimit.In(b.config(rq))))
 	for _, name := range names {
 		t := rq.Image.Topic(name)
 		if t == nil {

@@ -283,7 +283,7 @@ func (f *fetch) find(p *fetchPartition) (*replica.Partition, error) {
 		return p.partition, nil
 	}
 	p.unwatch()
-	part, err := f.b.lookupPartition(p.topic.key, p.index)
+	part, err := f.b.lookupPartition(p.topic.key, f.session.usesIDs, p.index)
 	if err != nil {
 		return nil, err
 	}
