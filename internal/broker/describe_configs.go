@@ -69,26 +69,26 @@ func (b *Broker) configEntries(rq *Request, r *protocol.DescribeConfigsRequestDe
 		return b.loggerEntries(), nil
 	case metadata.ClientMetricsResource:
 		if r.ResourceName == "" {
-			return nil, refusal{protocol.ErrInvalidRequest, "Client metrics subscription name must not be empty"}
+			return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Client metrics subscription name must not be empty")
 		}
 		return config.DescribeClientMetrics(own), nil
 	case metadata.GroupResource:
 		if r.ResourceName == "" {
-			return nil, refusal{protocol.ErrInvalidRequest, "Group name must not be empty"}
+			return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Group name must not be empty")
 		}
 		return config.DescribeGroup(own, b.config(rq)), nil
 	}
-	return nil, refusal{protocol.ErrInvalidRequest, "Unsupported resource type: " + strconv.Itoa(int(r.ResourceType))}
+	return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Unsupported resource type: "+strconv.Itoa(int(r.ResourceType)))
 }
 
 // isSelf checks that a resource's name is this broker's id.
 func (b *Broker) isSelf(name string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
-		return refusal{protocol.ErrInvalidRequest, "Broker id must be an integer, but it is: " + name}
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Broker id must be an integer, but it is: "+name)
 	}
 	if metadata.BrokerID(id) != b.Self {
-		return refusal{protocol.ErrInvalidRequest, "Unexpected broker id, expected " + strconv.Itoa(int(b.Self)) + ", but received " + name}
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Unexpected broker id, expected "+strconv.Itoa(int(b.Self))+", but received "+name)
 	}
 	return nil
 }

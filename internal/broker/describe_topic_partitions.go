@@ -86,8 +86,8 @@ func describePartitions(rq *Request, t *metadata.Topic, from, to int32) protocol
 		p := t.Partitions[i]
 		o := protocol.DescribeTopicPartitionsResponsePartition{
 			PartitionIndex: p.ID, LeaderId: int32(p.Leader), LeaderEpoch: int32(p.LeaderEpoch),
-			ReplicaNodes: brokerIDs(p.Replicas), IsrNodes: brokerIDs(p.ISR),
-			EligibleLeaderReplicas: brokerIDs(p.ELR), LastKnownElr: brokerIDs(p.LastKnownELR),
+			ReplicaNodes: metadata.WireIDs(p.Replicas), IsrNodes: metadata.WireIDs(p.ISR),
+			EligibleLeaderReplicas: metadata.WireIDs(p.ELR), LastKnownElr: metadata.WireIDs(p.LastKnownELR),
 			OfflineReplicas: offline(rq.Image, p.Replicas),
 		}
 		if rq.Image.Broker(p.Leader) == nil {

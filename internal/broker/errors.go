@@ -7,22 +7,12 @@ import (
 	"github.com/travisjeffery/jocko/internal/record"
 )
 
-// refusal is an error code with a sentence for the client.
-type refusal struct {
-	code protocol.Error
-	text string
-}
-
-func (r refusal) Error() string { return r.code.Name() + ": " + r.text }
-func (r refusal) Unwrap() error { return r.code }
-
 // codeAndText is what a response says of one failed item.
 func codeAndText(err error) (int16, *string) {
 	code := protocol.CodeOf(err)
-	text := protocol.Error(code).Message()
-	var r refusal
-	if errors.As(err, &r) {
-		text = r.text
+	text, ok := protocol.TextOf(err)
+	if !ok {
+		text = protocol.Error(code).Message()
 	}
 	return code, &text
 }

@@ -297,16 +297,8 @@ func (f *fetch) find(p *fetchPartition) (*replica.Partition, error) {
 // drop releases what read pinned.
 func (f *fetch) drop() {
 	for i := range f.results {
-		unpin(f.results[i].Records)
+		f.results[i].Records.Unpin()
 		f.results[i].Records = f.results[i].Records[:0]
-	}
-}
-
-func unpin(records protocol.Records) {
-	for i := range records {
-		if p := records[i].Pin; p != nil {
-			p.Unpin()
-		}
 	}
 }
 
@@ -318,7 +310,7 @@ func (f *fetch) build() {
 		r := &f.results[i]
 		p.chosen = false
 		if p.topic == nil { // forgotten by another request meanwhile
-			unpin(r.Records)
+			r.Records.Unpin()
 			continue
 		}
 		hw, start := int64(r.HighWatermark), int64(r.LogStart)

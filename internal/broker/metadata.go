@@ -126,7 +126,7 @@ func describeTopic(rq *Request, t *metadata.Topic) protocol.MetadataResponseTopi
 	for i, p := range t.Partitions {
 		o := &out.Partitions[i]
 		o.PartitionIndex, o.LeaderId, o.LeaderEpoch = p.ID, int32(p.Leader), int32(p.LeaderEpoch)
-		o.ReplicaNodes, o.IsrNodes, o.OfflineReplicas = brokerIDs(p.Replicas), brokerIDs(p.ISR), offline(rq.Image, p.Replicas)
+		o.ReplicaNodes, o.IsrNodes, o.OfflineReplicas = metadata.WireIDs(p.Replicas), metadata.WireIDs(p.ISR), offline(rq.Image, p.Replicas)
 		leader := rq.Image.Broker(p.Leader)
 		if leader == nil {
 			o.ErrorCode = int16(protocol.ErrLeaderNotAvailable)
@@ -136,14 +136,6 @@ func describeTopic(rq *Request, t *metadata.Topic) protocol.MetadataResponseTopi
 				o.ErrorCode = int16(protocol.ErrLeaderNotAvailable)
 			}
 		}
-	}
-	return out
-}
-
-func brokerIDs(ids []metadata.BrokerID) []int32 {
-	out := make([]int32, len(ids))
-	for i, id := range ids {
-		out[i] = int32(id)
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func alterConfigs(img *metadata.Image, changes []resourceChange, broker *config.
 		ch := &changes[i]
 		rs, err := alterResource(img, ch, broker)
 		if times[ch.resource] > 1 {
-			rs, err = nil, refuse(protocol.ErrInvalidRequest, "Each resource must appear at most once.")
+			rs, err = nil, protocol.Refuse(protocol.ErrInvalidRequest, "Each resource must appear at most once.")
 		}
 		records = append(records, rs...)
 		code, text := codeAndText(err)
@@ -137,9 +137,9 @@ func checkOps(ops []configOp) error {
 	}
 	switch {
 	case len(nulls) > 0:
-		return refuse(protocol.ErrInvalidRequest, "Null value not supported for : "+strings.Join(nulls, ","))
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Null value not supported for : "+strings.Join(nulls, ","))
 	case duplicates:
-		return refuse(protocol.ErrInvalidRequest, "Error due to duplicate config keys")
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Error due to duplicate config keys")
 	}
 	return nil
 }
@@ -151,9 +151,9 @@ func refuseConfig(err error) error {
 	case !errors.As(err, &e):
 		return err
 	case e.Request:
-		return refuse(protocol.ErrInvalidRequest, e.Error())
+		return protocol.Refuse(protocol.ErrInvalidRequest, e.Error())
 	}
-	return refuse(protocol.ErrInvalidConfig, e.Error())
+	return protocol.Refuse(protocol.ErrInvalidConfig, e.Error())
 }
 
 func configRecords(r metadata.Resource, before, after map[string]string) []metadata.Record {

@@ -76,9 +76,9 @@ func checkMinISR(img *metadata.Image, after map[string]string, ch *resourceChang
 		switch {
 		case op.name != key:
 		case ch.resource.Name != "":
-			return refuse(protocol.ErrInvalidConfig, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
+			return protocol.Refuse(protocol.ErrInvalidConfig, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
 		case !has(after, key):
-			return refuse(protocol.ErrInvalidConfig, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")
+			return protocol.Refuse(protocol.ErrInvalidConfig, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")
 		}
 	}
 	return nil
@@ -109,27 +109,27 @@ func findResource(img *metadata.Image, ch *resourceChange) (*resourceKind, error
 		}
 	case metadata.ClientMetricsResource:
 		if r.Name == "" {
-			return nil, refuse(protocol.ErrInvalidRequest, "Subscription name can't be empty")
+			return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Subscription name can't be empty")
 		}
 		return clientKind, nil
 	case metadata.GroupResource:
 		if r.Name == "" {
-			return nil, refuse(protocol.ErrInvalidRequest, "Default group resources are not allowed.")
+			return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Default group resources are not allowed.")
 		}
 		return groupKind, nil
 	}
-	return nil, refuse(protocol.ErrInvalidRequest, "Unknown resource type "+strconv.Itoa(int(r.Type)))
+	return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Unknown resource type "+strconv.Itoa(int(r.Type)))
 }
 
 func isTopic(img *metadata.Image, name string) error {
 	if name == "" {
-		return refuse(protocol.ErrInvalidRequest, "Default topic resources are not allowed.")
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Default topic resources are not allowed.")
 	}
 	if err := checkTopicName(name); err != nil {
 		return err
 	}
 	if img.Topic(name) == nil {
-		return refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("The topic '%s' does not exist.", name))
+		return protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("The topic '%s' does not exist.", name))
 	}
 	return nil
 }
@@ -137,10 +137,10 @@ func isTopic(img *metadata.Image, name string) error {
 func isBroker(img *metadata.Image, name string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
-		return refuse(protocol.ErrInvalidRequest, "Node id must be an integer, but it is: "+name)
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Node id must be an integer, but it is: "+name)
 	}
 	if img.Broker(metadata.BrokerID(id)) == nil {
-		return refuse(protocol.ErrInvalidRequest, fmt.Sprintf("No broker with id %d is registered.", id))
+		return protocol.Refuse(protocol.ErrInvalidRequest, fmt.Sprintf("No broker with id %d is registered.", id))
 	}
 	return nil
 }
@@ -156,11 +156,11 @@ func checkLoggers(after map[string]string, ch *resourceChange, _ *config.Broker)
 	for _, op := range ch.ops {
 		switch level := after[op.name]; {
 		case op.name != RootLogger:
-			return refuse(protocol.ErrInvalidConfig, "Logger "+op.name+" does not exist!")
+			return protocol.Refuse(protocol.ErrInvalidConfig, "Logger "+op.name+" does not exist!")
 		case op.op == deleteConfig:
-			return refuse(protocol.ErrInvalidRequest, "Removing the log level of the root logger is not allowed")
+			return protocol.Refuse(protocol.ErrInvalidRequest, "Removing the log level of the root logger is not allowed")
 		case !slices.Contains(LogLevels, level):
-			return refuse(protocol.ErrInvalidConfig, fmt.Sprintf("Cannot set the log level of %s to %s as it is not a supported log level. Valid log levels are %s",
+			return protocol.Refuse(protocol.ErrInvalidConfig, fmt.Sprintf("Cannot set the log level of %s to %s as it is not a supported log level. Valid log levels are %s",
 				op.name, level, strings.Join(LogLevels, ", ")))
 		}
 	}
@@ -170,11 +170,11 @@ func checkLoggers(after map[string]string, ch *resourceChange, _ *config.Broker)
 // checkTopicName is metadata.CheckTopicName, for a client.
 func checkTopicName(name string) error {
 	if name == "." || name == ".." {
-		return refuse(protocol.ErrInvalidTopicException, "Topic name is invalid: '"+name+"' is not allowed")
+		return protocol.Refuse(protocol.ErrInvalidTopicException, "Topic name is invalid: '"+name+"' is not allowed")
 	}
 	if err := metadata.CheckTopicName(name); err != nil {
 		text := err.Error()
-		return refuse(protocol.ErrInvalidTopicException, strings.ToUpper(text[:1])+text[1:])
+		return protocol.Refuse(protocol.ErrInvalidTopicException, strings.ToUpper(text[:1])+text[1:])
 	}
 	return nil
 }

@@ -189,23 +189,14 @@ func codeAndText(err error) (int16, *string) {
 	if err == nil {
 		return 0, nil
 	}
-	text := err.Error()
-	var r *refusal
-	if errors.As(err, &r) {
-		text = r.text
-	} else if code := protocol.Error(protocol.CodeOf(err)); code != protocol.ErrUnknownServerError {
-		text = code.Message()
+	code := protocol.CodeOf(err)
+	text, ok := protocol.TextOf(err)
+	switch {
+	case ok:
+	case code == int16(protocol.ErrUnknownServerError):
+		text = err.Error()
+	default:
+		text = protocol.Error(code).Message()
 	}
-	return protocol.CodeOf(err), &text
+	return code, &text
 }
-
-// refusal is an error code with a sentence for the client.
-type refusal struct {
-	code protocol.Error
-	text string
-}
-
-func (r *refusal) Error() string { return r.code.Name() + ": " + r.text }
-func (r *refusal) Unwrap() error { return r.code }
-
-func refuse(code protocol.Error, text string) error { return &refusal{code, text} }

@@ -51,7 +51,7 @@ func createPartitions(img *metadata.Image, m *protocol.CreatePartitionsRequest, 
 			resp.Results = append(resp.Results, partitionsResult(t.Name, err))
 		default:
 			times[t.Name] = 0
-			resp.Results = append(resp.Results, partitionsResult(t.Name, refuse(protocol.ErrInvalidRequest, "Duplicate topic name.")))
+			resp.Results = append(resp.Results, partitionsResult(t.Name, protocol.Refuse(protocol.ErrInvalidRequest, "Duplicate topic name.")))
 		}
 	}
 	return records, resp
@@ -65,11 +65,11 @@ func growTopic(img *metadata.Image, q *protocol.CreatePartitionsRequestCreatePar
 	have, want := len(t.Partitions), int(q.Count)
 	switch {
 	case want == have:
-		return nil, refuse(protocol.ErrInvalidPartitions, fmt.Sprintf("Topic already has %d partition(s).", have))
+		return nil, protocol.Refuse(protocol.ErrInvalidPartitions, fmt.Sprintf("Topic already has %d partition(s).", have))
 	case want < have:
-		return nil, refuse(protocol.ErrInvalidPartitions, fmt.Sprintf("The topic %s currently has %d partition(s); %d would not be an increase.", q.Name, have, want))
+		return nil, protocol.Refuse(protocol.ErrInvalidPartitions, fmt.Sprintf("The topic %s currently has %d partition(s); %d would not be an increase.", q.Name, have, want))
 	case want-have > maxPartitionsPerRequest:
-		return nil, refuse(protocol.ErrPolicyViolation, "Excessively large number of additional partitions per request.")
+		return nil, protocol.Refuse(protocol.ErrPolicyViolation, "Excessively large number of additional partitions per request.")
 	}
 	added, err := addedReplicas(img, t, q, place, want-have)
 	if err != nil {
@@ -90,7 +90,7 @@ func addedReplicas(img *metadata.Image, t *metadata.Topic, q *protocol.CreatePar
 		return place.partitions(n, rf)
 	}
 	if len(q.Assignments) != n {
-		return nil, refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", n, len(q.Assignments)))
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", n, len(q.Assignments)))
 	}
 	var out [][]metadata.BrokerID
 	for i := range q.Assignments {

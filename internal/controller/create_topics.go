@@ -49,7 +49,7 @@ func createTopics(img *metadata.Image, m *protocol.CreateTopicsRequest, broker *
 	resp := &protocol.CreateTopicsResponse{Topics: []protocol.CreateTopicsResponseCreatableTopicResult{}}
 	var records []metadata.Record
 	if partitionsAsked(m, broker) > maxPartitionsPerRequest {
-		code, text := codeAndText(refuse(protocol.ErrPolicyViolation, "Excessively large number of partitions per request."))
+		code, text := codeAndText(protocol.Refuse(protocol.ErrPolicyViolation, "Excessively large number of partitions per request."))
 		for i := range m.Topics {
 			resp.Topics = append(resp.Topics, failedTopic(m.Topics[i].Name, code, text))
 		}
@@ -67,7 +67,7 @@ func createTopics(img *metadata.Image, m *protocol.CreateTopicsRequest, broker *
 			continue
 		case 1:
 		default:
-			code, text := codeAndText(refuse(protocol.ErrInvalidRequest, "Duplicate topic name."))
+			code, text := codeAndText(protocol.Refuse(protocol.ErrInvalidRequest, "Duplicate topic name."))
 			resp.Topics = append(resp.Topics, failedTopic(t.Name, code, text))
 			named[t.Name] = 0
 			continue
@@ -128,16 +128,16 @@ func (c *collisions) with(name string) (other string, found bool) {
 func createTopic(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, broker *config.Broker, newID func() protocol.UUID, place *placer, collisions *collisions) ([]metadata.Record, protocol.CreateTopicsResponseCreatableTopicResult, error) {
 	var none protocol.CreateTopicsResponseCreatableTopicResult
 	if t.Name == metadataTopic {
-		return nil, none, refuse(protocol.ErrInvalidRequest, "Creation of internal topic "+metadataTopic+" is prohibited.")
+		return nil, none, protocol.Refuse(protocol.ErrInvalidRequest, "Creation of internal topic "+metadataTopic+" is prohibited.")
 	}
 	if err := checkTopicName(t.Name); err != nil {
 		return nil, none, err
 	}
 	if img.Topic(t.Name) != nil {
-		return nil, none, refuse(protocol.ErrTopicAlreadyExists, fmt.Sprintf("Topic '%s' already exists.", t.Name))
+		return nil, none, protocol.Refuse(protocol.ErrTopicAlreadyExists, fmt.Sprintf("Topic '%s' already exists.", t.Name))
 	}
 	if other, found := collisions.with(t.Name); found {
-		return nil, none, refuse(protocol.ErrInvalidTopicException, fmt.Sprintf("Topic '%s' collides with existing topic: %s", t.Name, other))
+		return nil, none, protocol.Refuse(protocol.ErrInvalidTopicException, fmt.Sprintf("Topic '%s' collides with existing topic: %s", t.Name, other))
 	}
 	configs, err := topicConfigs(t, broker)
 	if err != nil {
@@ -179,7 +179,7 @@ func topicConfigs(t *protocol.CreateTopicsRequestCreatableTopic, broker *config.
 		out = append(out, &protocol.ConfigRecord{ResourceType: metadata.TopicResource, ResourceName: t.Name, Name: kv.Name, Value: &value})
 	}
 	if len(nulls) > 0 {
-		return nil, refuse(protocol.ErrInvalidConfig, "Null value not supported for topic configs: "+strings.Join(nulls, ","))
+		return nil, protocol.Refuse(protocol.ErrInvalidConfig, "Null value not supported for topic configs: "+strings.Join(nulls, ","))
 	}
 	if err := config.CheckTopic(own, broker); err != nil {
 		return nil, refuseConfig(err)

@@ -85,13 +85,13 @@ func deletable(img *metadata.Image, d doomed, times map[doomed]int) (*metadata.T
 	byID := d.id != protocol.UUID{}
 	switch {
 	case !d.byName && !byID:
-		return nil, refuse(protocol.ErrInvalidRequest, "Neither topic name nor id were specified.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Neither topic name nor id were specified.")
 	case d.byName && byID:
-		return nil, refuse(protocol.ErrInvalidRequest, "You may not specify both topic name and topic id.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "You may not specify both topic name and topic id.")
 	case times[d] > 1 && byID:
-		return nil, refuse(protocol.ErrInvalidRequest, "Duplicate topic id.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Duplicate topic id.")
 	case times[d] > 1:
-		return nil, refuse(protocol.ErrInvalidRequest, "Duplicate topic name.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Duplicate topic name.")
 	case byID:
 		if t := img.TopicByID(d.id); t != nil {
 			return t, nil
@@ -103,7 +103,7 @@ func deletable(img *metadata.Image, d doomed, times map[doomed]int) (*metadata.T
 		return nil, protocol.ErrUnknownTopicOrPartition
 	}
 	if times[doomed{id: t.ID}] > 0 {
-		return nil, refuse(protocol.ErrInvalidRequest, "The provided topic name maps to an ID that was already supplied.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "The provided topic name maps to an ID that was already supplied.")
 	}
 	return t, nil
 }

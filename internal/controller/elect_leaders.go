@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -76,10 +77,10 @@ func partitionIndexes(t *metadata.Topic) []int32 {
 func electLeader(img *metadata.Image, topic string, index int32, kind int8) (metadata.Record, error) {
 	t := img.Topic(topic)
 	if t == nil {
-		return nil, refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("No such topic as %s", topic))
+		return nil, protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("No such topic as %s", topic))
 	}
 	if index < 0 || int(index) >= len(t.Partitions) {
-		return nil, refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("No such partition as %s-%d", topic, index))
+		return nil, protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("No such partition as %s-%d", topic, index))
 	}
 	p := t.Partitions[index]
 	switch kind {
@@ -87,13 +88,13 @@ func electLeader(img *metadata.Image, topic string, index int32, kind int8) (met
 	case uncleanElection:
 		return electUnclean(img, t, p)
 	default:
-		return nil, refuse(protocol.ErrInvalidRequest, fmt.Sprintf("Unknown election type %d", kind))
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, fmt.Sprintf("Unknown election type %d", kind))
 	}
 	preferred := p.Replicas[0]
 	if p.Leader == preferred {
 		return nil, protocol.ErrElectionNotNeeded
 	}
-	if !contains(p.ISR, preferred) || !alive(img, preferred) {
+	if !slices.Contains(p.ISR, preferred) || !alive(img, preferred) {
 		return nil, protocol.ErrPreferredLeaderNotAvailable
 	}
 	return &protocol.PartitionChangeRecord{TopicId: t.ID, PartitionId: p.ID, Leader: int32(preferred), LeaderRecoveryState: -1}, nil
@@ -119,13 +120,4 @@ func electUnclean(img *metadata.Image, t *metadata.Topic, p *metadata.Partition)
 func alive(img *metadata.Image, id metadata.BrokerID) bool {
 	b := img.Broker(id)
 	return b != nil && !b.Fenced && !b.InControlledShutdown
-}
-
-func contains(ids []metadata.BrokerID, id metadata.BrokerID) bool {
-	for _, other := range ids {
-		if other == id {
-			return true
-		}
-	}
-	return false
 }

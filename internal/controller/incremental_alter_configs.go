@@ -51,7 +51,7 @@ func (k *resourceKind) apply(after map[string]string, op configOp, before map[st
 	case appendConfig, subtractConfig:
 		return k.applyToList(after, op, before, broker)
 	default:
-		return refuse(protocol.ErrInvalidRequest, "Unknown operation type id "+strconv.Itoa(int(op.op)))
+		return protocol.Refuse(protocol.ErrInvalidRequest, "Unknown operation type id "+strconv.Itoa(int(op.op)))
 	}
 	return nil
 }
@@ -82,9 +82,9 @@ func (k *resourceKind) notAList(op configOp) error {
 	}
 	switch k.keys {
 	case nil:
-		return refuse(protocol.ErrInvalidRequest, upper+" operation is not allowed for the BROKER_LOGGER resource")
+		return protocol.Refuse(protocol.ErrInvalidRequest, upper+" operation is not allowed for the BROKER_LOGGER resource")
 	case config.Brokers:
-		return refuse(protocol.ErrInvalidConfig, "Config value "+lower+" is not allowed for config key: "+op.name)
+		return protocol.Refuse(protocol.ErrInvalidConfig, "Config value "+lower+" is not allowed for config key: "+op.name)
 	}
-	return refuse(protocol.ErrInvalidConfig, "Can't "+upper+" to key "+op.name+" because its type is not LIST.")
+	return protocol.Refuse(protocol.ErrInvalidConfig, "Can't "+upper+" to key "+op.name+" because its type is not LIST.")
 }

@@ -67,13 +67,13 @@ func assign(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, 
 	case n == -1:
 		n = config.NumPartitions.In(broker)
 	case n <= 0:
-		return nil, refuse(protocol.ErrInvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
+		return nil, protocol.Refuse(protocol.ErrInvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	}
 	switch {
 	case rf == -1:
 		rf = defaultReplicationFactor(img, broker)
 	case rf <= 0:
-		return nil, refuse(protocol.ErrInvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
 	}
 	return place.partitions(n, rf)
 }
@@ -81,11 +81,11 @@ func assign(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic, 
 // partitions places n partitions of rf replicas.
 func (p *placer) partitions(n, rf int) ([][]metadata.BrokerID, error) {
 	if rf > len(p.brokers) {
-		return nil, refuse(protocol.ErrInvalidReplicationFactor, fmt.Sprintf("Unable to replicate the partition %d time(s): "+
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicationFactor, fmt.Sprintf("Unable to replicate the partition %d time(s): "+
 			"The target replication factor of %d cannot be reached because only %d broker(s) are registered.", rf, rf, len(p.brokers)))
 	}
 	if p.usable == 0 {
-		return nil, refuse(protocol.ErrInvalidReplicationFactor, fmt.Sprintf("Unable to replicate the partition %d time(s): All brokers are currently fenced.", rf))
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicationFactor, fmt.Sprintf("Unable to replicate the partition %d time(s): All brokers are currently fenced.", rf))
 	}
 	out := make([][]metadata.BrokerID, n)
 	for i := range out {
@@ -107,18 +107,18 @@ func defaultReplicationFactor(img *metadata.Image, broker config.Lookup) int {
 func manual(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic) ([][]metadata.BrokerID, error) {
 	switch {
 	case t.ReplicationFactor != -1:
-		return nil, refuse(protocol.ErrInvalidRequest, "A manual partition assignment was specified, but replication factor was not set to -1.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "A manual partition assignment was specified, but replication factor was not set to -1.")
 	case t.NumPartitions != -1:
-		return nil, refuse(protocol.ErrInvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1.")
+		return nil, protocol.Refuse(protocol.ErrInvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1.")
 	}
 	out := make([][]metadata.BrokerID, len(t.Assignments))
 	for i := range t.Assignments {
 		a := &t.Assignments[i]
 		if a.PartitionIndex < 0 || int(a.PartitionIndex) >= len(out) {
-			return nil, refuse(protocol.ErrInvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
+			return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
 		}
 		if out[a.PartitionIndex] != nil {
-			return nil, refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("Found multiple manual partition assignments for partition %d", a.PartitionIndex))
+			return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("Found multiple manual partition assignments for partition %d", a.PartitionIndex))
 		}
 		replicas, err := checkReplicas(img, a.BrokerIds)
 		if err != nil {
@@ -136,23 +136,23 @@ func manual(img *metadata.Image, t *protocol.CreateTopicsRequestCreatableTopic) 
 }
 
 func unequal(n, others int) error {
-	return refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("The manual partition assignment includes a partition with %d replica(s), "+
+	return protocol.Refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("The manual partition assignment includes a partition with %d replica(s), "+
 		"but this is not consistent with previous partitions, which have %d replica(s).", n, others))
 }
 
 // checkReplicas checks a list of replicas that somebody made by hand.
 func checkReplicas(img *metadata.Image, ids []int32) ([]metadata.BrokerID, error) {
 	if len(ids) == 0 {
-		return nil, refuse(protocol.ErrInvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 	}
 	out := make([]metadata.BrokerID, 0, len(ids))
 	for _, id := range ids {
 		b := metadata.BrokerID(id)
 		if slices.Contains(out, b) {
-			return nil, refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("The manual partition assignment includes the broker %d more than once.", id))
+			return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("The manual partition assignment includes the broker %d more than once.", id))
 		}
 		if img.Broker(b) == nil {
-			return nil, refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("The manual partition assignment includes broker %d, but no such broker is registered.", id))
+			return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf("The manual partition assignment includes broker %d, but no such broker is registered.", id))
 		}
 		out = append(out, b)
 	}
@@ -164,6 +164,6 @@ func oneAlive(img *metadata.Image, partition int32, replicas []metadata.BrokerID
 	if slices.ContainsFunc(replicas, func(b metadata.BrokerID) bool { return alive(img, b) }) {
 		return nil
 	}
-	return refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf(
+	return protocol.Refuse(protocol.ErrInvalidReplicaAssignment, fmt.Sprintf(
 		"All brokers specified in the manual partition assignment for partition %d are fenced or in controlled shutdown.", partition))
 }

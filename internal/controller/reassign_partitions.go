@@ -60,10 +60,10 @@ func alterPartitionReassignments(img *metadata.Image, m *protocol.AlterPartition
 func reassign(img *metadata.Image, topic string, q *protocol.AlterPartitionReassignmentsRequestReassignablePartition, allowChange bool) (metadata.Record, error) {
 	t := img.Topic(topic)
 	if t == nil {
-		return nil, refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("Unable to find a topic named %s.", topic))
+		return nil, protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("Unable to find a topic named %s.", topic))
 	}
 	if q.PartitionIndex < 0 || int(q.PartitionIndex) >= len(t.Partitions) {
-		return nil, refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("Unable to find partition %s:%d.", topic, q.PartitionIndex))
+		return nil, protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("Unable to find partition %s:%d.", topic, q.PartitionIndex))
 	}
 	p := t.Partitions[q.PartitionIndex]
 	if q.Replicas == nil {
@@ -74,13 +74,13 @@ func reassign(img *metadata.Image, topic string, q *protocol.AlterPartitionReass
 		return nil, err
 	}
 	if !allowChange && len(target) != len(p.Replicas) {
-		return nil, refuse(protocol.ErrInvalidReplicationFactor, fmt.Sprintf("The replication factor is changed from %d to %d", len(p.Replicas), len(target)))
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicationFactor, fmt.Sprintf("The replication factor is changed from %d to %d", len(p.Replicas), len(target)))
 	}
 	if slices.Equal(target, p.Replicas) {
 		return nil, nil
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(target)), slices.Sorted(slices.Values(p.Replicas))) {
-		return nil, refuse(protocol.ErrInvalidReplicaAssignment, "Replicas can't be moved to other brokers.")
+		return nil, protocol.Refuse(protocol.ErrInvalidReplicaAssignment, "Replicas can't be moved to other brokers.")
 	}
 	return &protocol.PartitionChangeRecord{TopicId: t.ID, PartitionId: p.ID, Leader: -2, Replicas: q.Replicas, LeaderRecoveryState: -1}, nil
 }
@@ -96,7 +96,7 @@ func ListPartitionReassignments(img *metadata.Image, m *protocol.ListPartitionRe
 			}
 			if p := t.Partitions[i]; len(p.Adding)+len(p.Removing) > 0 {
 				moving = append(moving, protocol.ListPartitionReassignmentsResponseOngoingPartitionReassignment{
-					PartitionIndex: i, Replicas: wireIDs(p.Replicas), AddingReplicas: wireIDs(p.Adding), RemovingReplicas: wireIDs(p.Removing),
+					PartitionIndex: i, Replicas: metadata.WireIDs(p.Replicas), AddingReplicas: metadata.WireIDs(p.Adding), RemovingReplicas: metadata.WireIDs(p.Removing),
 				})
 			}
 		}
@@ -116,12 +116,4 @@ func ListPartitionReassignments(img *metadata.Image, m *protocol.ListPartitionRe
 		}
 	}
 	return resp
-}
-
-func wireIDs(ids []metadata.BrokerID) []int32 {
-	out := make([]int32, len(ids))
-	for i, id := range ids {
-		out[i] = int32(id)
-	}
-	return out
 }

@@ -110,7 +110,7 @@ func checkUpdate(img *metadata.Image, u *protocol.UpdateFeaturesRequestFeatureUp
 	if reason == "" {
 		return nil
 	}
-	return refuse(protocol.ErrInvalidUpdateVersion, "The update failed for all features since the following feature had an error: "+reason)
+	return protocol.Refuse(protocol.ErrInvalidUpdateVersion, "The update failed for all features since the following feature had an error: "+reason)
 }
 
 // refusedLevel is the reason, "" if there is none; f is nil for a feature that

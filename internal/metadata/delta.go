@@ -1,8 +1,10 @@
 package metadata
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Delta is what differs between two images: what a publisher of the image looks
@@ -59,26 +61,11 @@ func (t *touched) delta(next *Image) *Delta {
 }
 
 func compareTopics(a, b *Topic) int {
-	switch {
-	case a.Name < b.Name:
-		return -1
-	case a.Name > b.Name:
-		return 1
-	}
-	return slices.Compare(a.ID[:], b.ID[:])
+	return cmp.Or(strings.Compare(a.Name, b.Name), slices.Compare(a.ID[:], b.ID[:]))
 }
 
 func compareResources(a, b Resource) int {
-	if a.Type != b.Type {
-		return int(a.Type) - int(b.Type)
-	}
-	switch {
-	case a.Name < b.Name:
-		return -1
-	case a.Name > b.Name:
-		return 1
-	}
-	return 0
+	return cmp.Or(cmp.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))
 }
 
 // Diff is what differs between two images that no records connect: after a

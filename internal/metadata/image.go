@@ -9,6 +9,7 @@ package metadata
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/benbjohnson/immutable"
 
@@ -48,14 +49,7 @@ type Partition struct {
 }
 
 // HasReplica tells whether a broker has a replica of the partition.
-func (p *Partition) HasReplica(id BrokerID) bool {
-	for _, r := range p.Replicas {
-		if r == id {
-			return true
-		}
-	}
-	return false
-}
+func (p *Partition) HasReplica(id BrokerID) bool { return slices.Contains(p.Replicas, id) }
 
 // Broker is a registered broker.
 type Broker struct {

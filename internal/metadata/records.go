@@ -88,9 +88,9 @@ func (i *Image) yieldTopics(yield func(Record) bool) bool {
 
 func partitionRecord(id TopicID, p *Partition) *protocol.PartitionRecord {
 	return &protocol.PartitionRecord{
-		PartitionId: p.ID, TopicId: id, Replicas: int32s(p.Replicas), Isr: int32s(p.ISR), RemovingReplicas: int32s(p.Removing),
-		AddingReplicas: int32s(p.Adding), Leader: int32(p.Leader), LeaderEpoch: int32(p.LeaderEpoch), PartitionEpoch: p.PartitionEpoch,
-		Directories: p.Dirs, EligibleLeaderReplicas: int32s(p.ELR), LastKnownElr: int32s(p.LastKnownELR),
+		PartitionId: p.ID, TopicId: id, Replicas: WireIDs(p.Replicas), Isr: WireIDs(p.ISR), RemovingReplicas: WireIDs(p.Removing),
+		AddingReplicas: WireIDs(p.Adding), Leader: int32(p.Leader), LeaderEpoch: int32(p.LeaderEpoch), PartitionEpoch: p.PartitionEpoch,
+		Directories: p.Dirs, EligibleLeaderReplicas: WireIDs(p.ELR), LastKnownElr: WireIDs(p.LastKnownELR),
 	}
 }
 
@@ -106,7 +106,8 @@ func (i *Image) yieldConfigs(yield func(Record) bool) bool {
 	return true
 }
 
-func int32s(ids []BrokerID) []int32 {
+// WireIDs are broker ids as messages and records hold them; never nil.
+func WireIDs(ids []BrokerID) []int32 {
 	out := make([]int32, len(ids))
 	for i, id := range ids {
 		out[i] = int32(id)

@@ -44,11 +44,7 @@ func (e *Encoder) Put() {
 
 // Reset empties the Encoder and releases the pins that Ranges didn't hand over.
 func (e *Encoder) Reset() {
-	for i := range e.ext {
-		if p := e.ext[i].Pin; p != nil {
-			p.Unpin()
-		}
-	}
+	Records(e.ext).Unpin()
 	clear(e.ext)
 	clear(e.out)
 	e.buf, e.cuts, e.ext, e.size, e.out = e.buf[:0], e.cuts[:0], e.ext[:0], 0, e.out[:0]

@@ -52,3 +52,22 @@ func CodeOf(err error) int16 {
 type Malformed string
 
 func (m Malformed) Error() string { return "malformed message: " + string(m) }
+
+// refusal is an error code with a sentence for the client.
+type refusal struct {
+	code Error
+	text string
+}
+
+// Refuse returns an error of a code with a sentence for the client, which TextOf finds.
+func Refuse(code Error, text string) error { return refusal{code, text} }
+
+func (r refusal) Error() string { return r.code.Name() + ": " + r.text }
+func (r refusal) Unwrap() error { return r.code }
+
+// TextOf is the sentence that Refuse gave an error; ok is false for one without.
+func TextOf(err error) (text string, ok bool) {
+	var r refusal
+	ok = errors.As(err, &r)
+	return r.text, ok
+}

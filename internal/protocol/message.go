@@ -83,3 +83,13 @@ func (r Records) Size() int64 {
 	}
 	return n
 }
+
+// Unpin releases what the ranges pin, once: for records that are sent, or not to be sent.
+func (r Records) Unpin() {
+	for i := range r {
+		if p := r[i].Pin; p != nil {
+			r[i].Pin = nil
+			p.Unpin()
+		}
+	}
+}

@@ -339,7 +339,7 @@ func (c *Conn) respond(finish Finish) {
 	out.Int32(0) // the size, known later
 	after, err := c.end(finish, out)
 	ranges := out.Ranges()
-	defer unpin(ranges)
+	defer protocol.Records(ranges).Unpin()
 	if err != nil {
 		c.close(metrics.ClosedPanic, err)
 		return
@@ -369,15 +369,6 @@ func (c *Conn) end(finish Finish, out *protocol.Encoder) (after After, err error
 		}
 	}()
 	return finish(c.ctx, out), nil
-}
-
-func unpin(ranges []protocol.Range) {
-	for i := range ranges {
-		if p := ranges[i].Pin; p != nil {
-			ranges[i].Pin = nil
-			p.Unpin()
-		}
-	}
 }
 
 func whySendFailed(err error) metrics.Close {
