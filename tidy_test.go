@@ -37,15 +37,25 @@ var mayImport = map[string][]string{
 
 	"internal/controller": {"internal/config", "internal/metadata", "internal/protocol", "internal/record"},
 
+	"internal/coordinator":           {"internal/metadata", "internal/protocol", "internal/record", "internal/replica"},
+	"internal/coordinator/coordtest": {"internal/coordinator", "internal/protocol", "internal/record", "internal/replica"},
+	"internal/coordinator/group": {
+		"internal/config", "internal/coordinator", "internal/metadata", "internal/metrics", "internal/protocol", "internal/record",
+	},
+	"internal/coordinator/txn": {
+		"internal/config", "internal/coordinator", "internal/metadata", "internal/metrics", "internal/protocol", "internal/record",
+	},
+
 	"internal/server": {"internal/metrics", "internal/protocol"},
 	"internal/broker": {
-		"internal/commitlog", "internal/config", "internal/controller", "internal/metadata", "internal/metrics",
-		"internal/protocol", "internal/raft", "internal/record", "internal/replica", "internal/server",
+		"internal/commitlog", "internal/config", "internal/controller", "internal/coordinator", "internal/coordinator/group",
+		"internal/coordinator/txn", "internal/metadata", "internal/metrics", "internal/protocol", "internal/raft",
+		"internal/record", "internal/replica", "internal/server",
 	},
 	"internal/admin": {"internal/metrics"},
 	"internal/node": {
 		"internal/admin", "internal/broker", "internal/commitlog", "internal/config", "internal/controller",
-		"internal/metadata", "internal/metrics", "internal/protocol", "internal/raft", "internal/record", "internal/replica",
+		"internal/coordinator", "internal/coordinator/group", "internal/coordinator/txn", "internal/metadata", "internal/metrics", "internal/protocol", "internal/raft", "internal/record", "internal/replica",
 		"internal/server", "internal/vfs",
 	},
 

@@ -3,11 +3,14 @@ package config
 const (
 	noShareGroups   = "Share groups are not in this version."
 	noStreamsGroups = "Streams groups are not in this version."
-	noGroups        = "Consumer groups are not in this version."
-	noTransactions  = "Transactions are not in this version."
+	noTwoPhase      = "Transactions don't take part in two-phase commits (KIP-939), as in Kafka by default."
+	noLinger        = "A coordinator appends what came in while it wrote, without waiting for more."
+	noSweep         = "Each transaction has a timer of its own."
+	noBackoff       = "A partition waits for its transaction instead of asking again."
 )
 
-// Kafka's broker keys for groups and transactions.
+// Kafka's broker keys for coordinators that aren't in this version, and those
+// that nothing in the coordinators corresponds to.
 var _ = []*Key{
 	declare(Brokers, Key{
 		Name: "errors.deadletterqueue.auto.create.topics.enable", Type: TypeBoolean, Default: "false", Importance: Medium, Mode: ClusterWide,
@@ -325,228 +328,58 @@ var _ = []*Key{
 		Doc: "Java class that is given the topologies of streams groups.",
 	}),
 	declare(Brokers, Key{
-		Name: "group.consumer.assignment.interval.ms", Type: TypeInt, Default: "1000", Rule: atLeast(0), Importance: Medium, Mode: ClusterWide,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Shortest time between two assignments of a consumer group.",
+		Name: "transaction.two.phase.commit.enable", Type: TypeBoolean, Default: "false",
+		Status: Unsupported, Why: noTwoPhase,
+		Doc: "Whether transactions may take part in two-phase commits.",
 	}),
 	declare(Brokers, Key{
 		Name: "group.consumer.assignor.offload.enable", Type: TypeBoolean, Default: "true", Importance: Medium, Mode: ClusterWide, Internal: true,
-		Status: Unsupported, Why: noGroups,
+		Status: NotNeeded, Why: noThreads,
 		Doc: "Whether assignments of consumer groups are computed apart from the coordinator's own goroutine.",
 	}),
 	declare(Brokers, Key{
-		Name: "group.consumer.assignors", Type: TypeList, Default: "uniform,range", Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Assignors of consumer groups, the default first.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.heartbeat.interval.ms", Type: TypeInt, Default: "5000", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Heartbeat interval given to members of consumer groups.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.max.assignment.interval.ms", Type: TypeInt, Default: "15000", Rule: atLeast(0), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Upper bound of consumer.assignment.interval.ms.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.max.heartbeat.interval.ms", Type: TypeInt, Default: "15000", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Upper bound of consumer.heartbeat.interval.ms.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.max.session.timeout.ms", Type: TypeInt, Default: "60000", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Upper bound of consumer.session.timeout.ms.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.max.size", Type: TypeInt, Default: "2147483647", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Largest number of members of a consumer group.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.migration.policy", Type: TypeString, Default: "bidirectional", Rule: oneOfAnyCase("DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Which groups may change between the classic and the consumer protocol.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.min.assignment.interval.ms", Type: TypeInt, Default: "0", Rule: atLeast(0), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Lower bound of consumer.assignment.interval.ms.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.min.heartbeat.interval.ms", Type: TypeInt, Default: "5000", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Lower bound of consumer.heartbeat.interval.ms.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.min.session.timeout.ms", Type: TypeInt, Default: "45000", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Lower bound of consumer.session.timeout.ms.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.regex.refresh.interval.ms", Type: TypeInt, Default: "600000", Rule: atLeast(10000), Importance: Medium, Internal: true,
-		Status: Unsupported, Why: noGroups,
-		Doc: "How often a group's regular expressions are resolved again.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.consumer.session.timeout.ms", Type: TypeInt, Default: "45000", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Time without a heartbeat after which a member of a consumer group is removed.",
-	}),
-	declare(Brokers, Key{
 		Name: "group.coordinator.append.linger.ms", Type: TypeInt, Default: "-1", Rule: atLeast(-1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
+		Status: NotNeeded, Why: noLinger,
 		Doc: "How long the group coordinator gathers records before it appends; -1 adapts to the load.",
 	}),
 	declare(Brokers, Key{
 		Name: "group.coordinator.background.threads", Type: TypeInt, Default: "2", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
+		Status: NotNeeded, Why: noThreads,
 		Doc: "Threads for the group coordinator's background work.",
 	}),
 	declare(Brokers, Key{
 		Name: "group.coordinator.cached.buffer.max.bytes", Type: TypeInt, Default: "1048588", Rule: atLeast(524288), Importance: Medium, Mode: ClusterWide,
-		Status: Unsupported, Why: noGroups,
+		Status: NotNeeded, Why: noThreads,
 		Doc: "Largest buffer that the group coordinator keeps for the next append.",
 	}),
 	declare(Brokers, Key{
-		Name: "group.coordinator.rebalance.protocols", Type: TypeList, Default: "classic,consumer,streams", Rule: listOf("consumer", "classic", "share", "streams"), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Protocols that groups may use.",
-	}),
-	declare(Brokers, Key{
 		Name: "group.coordinator.threads", Type: TypeInt, Default: "4", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
+		Status: NotNeeded, Why: noThreads,
 		Doc: "Threads of the group coordinator.",
 	}),
 	declare(Brokers, Key{
-		Name: "group.initial.rebalance.delay.ms", Type: TypeInt, Default: "3000", Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "How long the coordinator waits for more members before the first rebalance of a classic group.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.max.session.timeout.ms", Type: TypeInt, Default: "1800000", Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Longest session timeout a member of a classic group may ask for.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.max.size", Type: TypeInt, Default: "2147483647", Rule: atLeast(1), Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Largest number of members of a classic group.",
-	}),
-	declare(Brokers, Key{
-		Name: "group.min.session.timeout.ms", Type: TypeInt, Default: "6000", Importance: Medium,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Shortest session timeout a member of a classic group may ask for.",
-	}),
-	declare(Brokers, Key{
-		Name: "offset.metadata.max.bytes", Type: TypeInt, Default: "4096", Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Largest metadata text of a committed offset.",
-	}),
-	declare(Brokers, Key{
-		Name: "offsets.commit.timeout.ms", Type: TypeInt, Default: "5000", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "How long the coordinator waits until a commit is replicated.",
-	}),
-	declare(Brokers, Key{
 		Name: "offsets.load.buffer.size", Type: TypeInt, Default: "5242880", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
+		Status: NotNeeded, Why: noThreads,
 		Doc: "Bytes read at a time while committed offsets are loaded.",
 	}),
 	declare(Brokers, Key{
-		Name: "offsets.retention.check.interval.ms", Type: TypeLong, Default: "600000", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "How often expired committed offsets are looked for.",
-	}),
-	declare(Brokers, Key{
-		Name: "offsets.retention.minutes", Type: TypeInt, Default: "10080", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "How long committed offsets are kept once their group is empty.",
-	}),
-	declare(Brokers, Key{
-		Name: "offsets.topic.compression.codec", Type: TypeInt, Default: "0", Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Codec of the topic of committed offsets, by number.",
-	}),
-	declare(Brokers, Key{
-		Name: "offsets.topic.num.partitions", Type: TypeInt, Default: "50", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Partitions of the topic of committed offsets.",
-	}),
-	declare(Brokers, Key{
-		Name: "offsets.topic.replication.factor", Type: TypeShort, Default: "3", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Replicas of the topic of committed offsets.",
-	}),
-	declare(Brokers, Key{
-		Name: "offsets.topic.segment.bytes", Type: TypeInt, Default: "104857600", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noGroups,
-		Doc: "Segment size of the topic of committed offsets.",
-	}),
-	declare(Brokers, Key{
 		Name: "add.partitions.to.txn.retry.backoff.max.ms", Type: TypeInt, Default: "100", Rule: atLeast(0), Importance: High,
-		Status: Unsupported, Why: noTransactions,
+		Status: NotNeeded, Why: noBackoff,
 		Doc: "Longest back-off while a partition is added to a transaction on the server's side.",
 	}),
 	declare(Brokers, Key{
 		Name: "add.partitions.to.txn.retry.backoff.ms", Type: TypeInt, Default: "20", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
+		Status: NotNeeded, Why: noBackoff,
 		Doc: "First back-off while a partition is added to a transaction on the server's side.",
 	}),
 	declare(Brokers, Key{
 		Name: "transaction.abort.timed.out.transaction.cleanup.interval.ms", Type: TypeInt, Default: "10000", Rule: atLeast(1),
-		Status: Unsupported, Why: noTransactions,
+		Status: NotNeeded, Why: noSweep,
 		Doc: "How often transactions past their timeout are looked for.",
 	}),
 	declare(Brokers, Key{
-		Name: "transaction.max.timeout.ms", Type: TypeInt, Default: "900000", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "Longest timeout a transactional producer may ask for.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.partition.verification.enable", Type: TypeBoolean, Default: "true", Mode: ClusterWide,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "Whether a partition is checked to be part of the transaction before it takes its records.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.remove.expired.transaction.cleanup.interval.ms", Type: TypeInt, Default: "3600000", Rule: atLeast(1),
-		Status: Unsupported, Why: noTransactions,
-		Doc: "How often expired transactional ids are looked for.",
-	}),
-	declare(Brokers, Key{
 		Name: "transaction.state.log.load.buffer.size", Type: TypeInt, Default: "5242880", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
+		Status: NotNeeded, Why: noThreads,
 		Doc: "Bytes read at a time while the transaction coordinator loads.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.state.log.min.isr", Type: TypeInt, Default: "2", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "min.insync.replicas of the transaction coordinator's topic.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.state.log.num.partitions", Type: TypeInt, Default: "50", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "Partitions of the transaction coordinator's topic.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.state.log.replication.factor", Type: TypeShort, Default: "3", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "Replicas of the transaction coordinator's topic.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.state.log.segment.bytes", Type: TypeInt, Default: "104857600", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "Segment size of the transaction coordinator's topic.",
-	}),
-	declare(Brokers, Key{
-		Name: "transaction.two.phase.commit.enable", Type: TypeBoolean, Default: "false",
-		Status: Unsupported, Why: noTransactions,
-		Doc: "Whether transactions may take part in two-phase commits.",
-	}),
-	declare(Brokers, Key{
-		Name: "transactional.id.expiration.ms", Type: TypeInt, Default: "604800000", Rule: atLeast(1), Importance: High,
-		Status: Unsupported, Why: noTransactions,
-		Doc: "How long an unused transactional id is kept.",
 	}),
 }

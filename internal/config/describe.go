@@ -59,12 +59,18 @@ func DescribeClientMetrics(own map[string]string) []Entry {
 func describeInherited(s *Set, source Source, own map[string]string, b *Broker) []Entry {
 	var entries []Entry
 	for k := range s.All() {
-		if _, set := own[k.Name]; k.Internal && !set {
+		if _, set := own[k.Name]; k.Internal && !set && !(source == SourceGroup && k.setOnBroker(b)) {
 			continue
 		}
 		entries = append(entries, k.inherited(source, own, b))
 	}
 	return entries
+}
+
+// setOnBroker tells whether the broker has a value for the key, under the name it
+// goes by there. Kafka hides a group's internal keys otherwise.
+func (k *Key) setOnBroker(b *Broker) bool {
+	return len(k.Synonyms) > 0 && Brokers.Get(k.Synonyms[0].Name).IsSet(b)
 }
 
 // inherited reports a key of a topic or a group. Of the keys it falls back to,

@@ -3,19 +3,19 @@ package config
 // The configs of a group. Each falls back to a broker key where one is named.
 var (
 	GroupConsumerAssignmentIntervalMs = Millis{declare(Groups, Key{
-		Name: "consumer.assignment.interval.ms", Type: TypeInt, Default: "1000", Rule: atLeast(0), Importance: Medium, Synonyms: []Synonym{{Name: "group.consumer.assignment.interval.ms"}}, Status: Unsupported, Why: noGroups,
+		Name: "consumer.assignment.interval.ms", Type: TypeInt, Default: "1000", Rule: atLeast(0), Importance: Medium, Synonyms: []Synonym{{Name: "group.consumer.assignment.interval.ms"}},
 		Doc: "Shortest time between two assignments of a consumer group.",
 	})}
 	GroupConsumerAssignorOffloadEnable = Bool{declare(Groups, Key{
-		Name: "consumer.assignor.offload.enable", Type: TypeBoolean, Default: "true", Importance: Medium, Internal: true, Synonyms: []Synonym{{Name: "group.consumer.assignor.offload.enable"}}, Status: Unsupported, Why: noGroups,
+		Name: "consumer.assignor.offload.enable", Type: TypeBoolean, Default: "true", Importance: Medium, Internal: true, Synonyms: []Synonym{{Name: "group.consumer.assignor.offload.enable"}},
 		Doc: "Whether a consumer group's assignment is computed apart from the coordinator's own goroutine.",
 	})}
 	GroupConsumerHeartbeatIntervalMs = Millis{declare(Groups, Key{
-		Name: "consumer.heartbeat.interval.ms", Type: TypeInt, Default: "5000", Rule: atLeast(1), Importance: Medium, Synonyms: []Synonym{{Name: "group.consumer.heartbeat.interval.ms"}}, Status: Unsupported, Why: noGroups,
+		Name: "consumer.heartbeat.interval.ms", Type: TypeInt, Default: "5000", Rule: atLeast(1), Importance: Medium, Synonyms: []Synonym{{Name: "group.consumer.heartbeat.interval.ms"}},
 		Doc: "Heartbeat interval that the coordinator gives to the members of a consumer group.",
 	})}
 	GroupConsumerSessionTimeoutMs = Millis{declare(Groups, Key{
-		Name: "consumer.session.timeout.ms", Type: TypeInt, Default: "45000", Rule: atLeast(1), Importance: Medium, Synonyms: []Synonym{{Name: "group.consumer.session.timeout.ms"}}, Status: Unsupported, Why: noGroups,
+		Name: "consumer.session.timeout.ms", Type: TypeInt, Default: "45000", Rule: atLeast(1), Importance: Medium, Synonyms: []Synonym{{Name: "group.consumer.session.timeout.ms"}},
 		Doc: "Time without a heartbeat after which a member of a consumer group is removed.",
 	})}
 	GroupErrorsDeadletterqueueCopyRecordEnable = Bool{declare(Groups, Key{

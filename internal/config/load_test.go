@@ -28,7 +28,7 @@ listeners=PLAINTEXT://:9092,CONTROLLER://:9093
 node.id=1
 retention.ms=5
 flush.me=1
-group.min.session.timeout.ms=100
+group.share.max.size=100
 listener.name.plaintext.ssl.keystore.location=/x
 `)})
 	if err != nil {
@@ -36,7 +36,7 @@ listener.name.plaintext.ssl.keystore.location=/x
 	}
 	want := map[string]string{
 		"process.roles": "Raft inside", "controller.quorum.voters": "Raft inside", "controller.listener.names": "Raft inside",
-		"retention.ms": "log.retention.ms", "flush.me": "No key of that name", "group.min.session.timeout.ms": "Consumer groups",
+		"retention.ms": "log.retention.ms", "flush.me": "No key of that name", "group.share.max.size": "Share groups",
 		"listener.name.plaintext.ssl.keystore.location": "single listeners",
 	}
 	for _, n := range notices {

@@ -78,6 +78,7 @@ func TestAPasswordIsNotShown(t *testing.T) {
 // TestDescribe compares with what Kafka 4.4 reports of the same values.
 func TestDescribe(t *testing.T) {
 	b := NewBroker(Map{"log.retention.minutes": "100", "log.retention.hours": "24", "log.flush.interval.ms": "1000", "log.flush.scheduler.interval.ms": "5000"})
+	inline := NewBroker(Map{"group.consumer.assignor.offload.enable": "false"})
 	dynamic := b.WithDynamic(map[string]string{"log.retention.ms": "777"}, nil)
 	for _, c := range []struct {
 		entries []Entry
@@ -93,6 +94,8 @@ func TestDescribe(t *testing.T) {
 		{DescribeBroker(dynamic), "log.retention.ms", "777 2 log.retention.ms=777/2 log.retention.minutes=100/4 log.retention.hours=24/4 log.retention.hours=168/5"},
 		{DescribeClusterDefault(map[string]string{"min.insync.replicas": "2"}), "min.insync.replicas", "2 3 min.insync.replicas=2/3"},
 		{DescribeGroup(nil, b), "share.isolation.level", "read_uncommitted 5 share.isolation.level=read_uncommitted/5"},
+		{DescribeGroup(nil, b), "consumer.assignor.offload.enable", "not there"},
+		{DescribeGroup(nil, inline), "consumer.assignor.offload.enable", "false 4 group.consumer.assignor.offload.enable=false/4 group.consumer.assignor.offload.enable=true/5"},
 		{DescribeClientMetrics(nil), "interval.ms", "300000 5"},
 	} {
 		got := "not there"
