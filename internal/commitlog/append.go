@@ -107,11 +107,15 @@ func (l *Log) checkProducerLocked(b record.Batch, opt *AppendOptions) error {
 	if err != nil {
 		return err
 	}
-	if opt.Verified != nil && b.IsTransactional() && !b.IsControl() {
-		if p := l.producers.find(b.ProducerID()); p == nil || p.txnStart == noOffset || p.epoch != b.ProducerEpoch() {
-			if err := opt.Verified(b.ProducerID(), b.ProducerEpoch()); err != nil {
-				return err
-			}
+	if opt.Verified != nil && b.IsTransactional() && !b.IsControl() && !l.producers.ongoing(b.ProducerID(), b.ProducerEpoch()) {
+		if err := l.producers.checkEpoch(b); err != nil {
+			return err // the client aborts and goes on, where the other refusal would be its end (KAFKA-19690)
+		}
+		if err := opt.Verified(b.ProducerID(), b.ProducerEpoch()); err != nil {
+			return err
+		}
+		if err := l.producers.checkFirst(b); err != nil {
+			return err
 		}
 	}
 	return l.producers.prepare(b, m, opt)

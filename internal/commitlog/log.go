@@ -39,6 +39,8 @@ type Log struct {
 	waiters   []flushWaiter
 	dirty     int64 // bytes appended since the recovery point
 
+	verifications uint64 // begun so far
+
 	// Written under mu, read without.
 	start, end, highWatermark, recoveryPoint, flushed atomic.Int64
 	changes                                           atomic.Int64 // truncations, removals and replacements of segments

@@ -49,10 +49,12 @@ type logScript struct {
 	dirs  *Dirs
 	log   *Log
 	epoch record.LeaderEpoch
+
+	verified map[string]Verified // verifications that were begun, by name
 }
 
 func runLogScript(t *testing.T, text string) string {
-	s := &logScript{t: t, fs: vfs.NewMem(), now: 1_000_000}
+	s := &logScript{t: t, fs: vfs.NewMem(), now: 1_000_000, verified: make(map[string]Verified)}
 	s.opt = testOptions("/data")
 	s.opt.Now = func() time.Time { return time.UnixMilli(s.now) }
 	s.opt.Config.SegmentBytes, s.opt.Config.IndexInterval = 1000, 200
@@ -120,6 +122,9 @@ func (s *logScript) run(line string) string {
 		return s.append(a)
 	case "marker":
 		return s.marker(a)
+	case "verify":
+		s.verified[a["as"]] = s.log.BeginVerification(record.ProducerID(a.number("pid", 0)), record.ProducerEpoch(a.number("epoch", 0)), int32(a.number("seq", 0)), a.has("anew"))
+		return ""
 	case "hw":
 		s.log.UpdateHighWatermark(min(max(o, 0), s.log.End()))
 		return s.bounds(nil)
@@ -241,6 +246,12 @@ func (s *logScript) append(a args) string {
 	opt := AppendOptions{}
 	if a.has("coordinator") {
 		opt.Origin = OriginCoordinator
+	}
+	if a.has("unverified") {
+		opt.Verified = NotOngoing
+	}
+	if v := s.verified[a["verified"]]; v != nil {
+		opt.Verified = v
 	}
 	return s.appended(s.log.AppendLeader(b.Build(), s.epoch, opt))
 }

@@ -212,6 +212,8 @@ type producerState struct {
 	txns    []openTxn       // open ones and those whose marker isn't below the high watermark, by first offset
 	pending []pendingUpdate // of the append that is being checked
 	end     record.Offset   // everything below was applied
+
+	verifying map[record.ProducerID]verification // begun and not used yet
 }
 
 // pendingUpdate is a producer's state as it will be once the append is written.
@@ -275,6 +277,9 @@ func (s *producerState) update(b record.Batch, m marker) (done completedTxn, las
 		p = &n
 		s.byID[n.id] = p
 	}
+	if b.IsTransactional() {
+		delete(s.verifying, p.id) // used, or stale: the transaction it was begun for is over
+	}
 	wasOpen := p.txnStart != noOffset
 	done, completed = p.apply(b, m)
 	if !wasOpen && p.txnStart != noOffset {
@@ -327,6 +332,11 @@ func (s *producerState) expire(before int64) {
 	for id, p := range s.byID {
 		if p.txnStart == noOffset && p.lastTimestamp < before {
 			delete(s.byID, id)
+		}
+	}
+	for id, v := range s.verifying {
+		if v.beganMs < before {
+			delete(s.verifying, id)
 		}
 	}
 }

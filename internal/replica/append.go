@@ -15,7 +15,8 @@ type Appended struct {
 	First, Last record.Offset
 	LogStart    record.Offset
 	// AppendTime is the broker's time in ms where the topic keeps
-	// message.timestamp.type=LogAppendTime, else -1.
+	// message.timestamp.type=LogAppendTime, else -1; of a duplicate, the largest
+	// timestamp of the batch that is there.
 	AppendTime int64
 	// Duplicate: the producer sent the batch before; the offsets are those it
 	// got then and nothing was written.
@@ -37,7 +38,17 @@ type Appended struct {
 //
 // The validation happens before the partition's lock. Under it: leadership, the
 // number of in-sync replicas, producer sequence, offsets, one write.
+//
+// A batch of a transaction is refused, unless the producer has it open here; see
+// AppendVerified.
 func (p *Partition) Append(records []byte, frame *protocol.Frame, version int16, allISR bool, now time.Time) (Appended, error) {
+	return p.AppendVerified(records, frame, version, allISR, now, commitlog.NotOngoing)
+}
+
+// AppendVerified is Append for a batch of a transaction. verified is what
+// BeginVerification returned before the transaction coordinator was asked; nil
+// lets the batch pass in any case.
+func (p *Partition) AppendVerified(records []byte, frame *protocol.Frame, version int16, allISR bool, now time.Time, verified commitlog.Verified) (Appended, error) {
 	cfg := p.config.Load()
 	rules := cfg.rules
 	rules.Now = now
@@ -57,13 +68,15 @@ func (p *Partition) Append(records []byte, frame *protocol.Frame, version int16,
 	if allISR && len(p.isr) < cfg.minISR(p.replicaCount) {
 		return Appended{}, protocol.ErrNotEnoughReplicas
 	}
-	a, err := p.log.AppendLeader(v.Bytes, p.leaderEpoch, commitlog.AppendOptions{Origin: commitlog.OriginClient, Verified: noTransactions})
+	a, err := p.log.AppendLeader(v.Bytes, p.leaderEpoch, commitlog.AppendOptions{Origin: commitlog.OriginClient, Verified: verified})
 	if err != nil {
 		p.appendFailedLocked(err)
 		return Appended{}, err
 	}
 	out := Appended{First: a.First, Last: a.Last, LogStart: a.LogStart, AppendTime: v.AppendTime, Duplicate: a.Duplicate, epoch: p.leaderEpoch}
-	if !a.Duplicate {
+	if a.Duplicate {
+		out.AppendTime = a.MaxTimestamp // whatever the topic keeps
+	} else {
 		p.replicas.ring.push(&p.tail, a.First, a.Last, v.Bytes, frame)
 		p.advanceLocked()
 		p.Traffic.MessagesIn.Add(v.Records)
@@ -87,9 +100,24 @@ func (p *Partition) appendFailedLocked(err error) {
 	}
 }
 
-// noTransactions refuses a batch of a transaction: none can be open.
-func noTransactions(record.ProducerID, record.ProducerEpoch) error {
-	return protocol.ErrInvalidTxnState
+// TxnOngoing tells whether a producer's transaction is open here: its batches need
+// no verification.
+func (p *Partition) TxnOngoing(id record.ProducerID, epoch record.ProducerEpoch) (bool, error) {
+	log, err := p.leaderLog(-1)
+	if err != nil {
+		return false, err
+	}
+	return log.Ongoing(id, epoch), nil
+}
+
+// BeginVerification is to be called before the transaction coordinator is asked
+// about a producer's batch, see commitlog.Log.BeginVerification.
+func (p *Partition) BeginVerification(id record.ProducerID, epoch record.ProducerEpoch, sequence int32, anew bool) (commitlog.Verified, error) {
+	log, err := p.leaderLog(-1)
+	if err != nil {
+		return nil, err
+	}
+	return log.BeginVerification(id, epoch, sequence, anew), nil
 }
 
 // wait is one request's wait for the high watermark.

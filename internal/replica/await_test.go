@@ -159,8 +159,11 @@ func TestAwaitEnds(t *testing.T) {
 
 func TestNotEnoughReplicas(t *testing.T) {
 	f := newFixture(t, fixtureOptions{})
-	f.create("t", 1)
+	f.createOn("t", 1, []int32{1, 2}, self)
 	p := f.partition("t", 0)
+	c := f.change(p)
+	c.Isr = []int32{self}
+	f.apply(c)
 	f.config(metadata.TopicResource, "t", "min.insync.replicas", "2")
 	if _, err := f.append(p, 1, 10, true); !errors.Is(err, protocol.ErrNotEnoughReplicas) {
 		t.Errorf("acks=all on one of two replicas: %v", err)
@@ -178,6 +181,10 @@ func TestNotEnoughReplicas(t *testing.T) {
 	f.config(metadata.BrokerResource, "", "min.insync.replicas", "3")
 	if _, err := f.append(p, 1, 10, true); !errors.Is(err, protocol.ErrNotEnoughReplicas) {
 		t.Errorf("acks=all under the broker's min.insync.replicas: %v", err)
+	}
+	f.create("alone", 1)
+	if _, err := f.append(f.partition("alone", 0), 1, 10, true); err != nil {
+		t.Errorf("acks=all where no other replica could be in sync: %v", err)
 	}
 }
 

@@ -105,13 +105,13 @@ func unlimited(d time.Duration) time.Duration {
 	return d
 }
 
-// minISR is min.insync.replicas for a partition of n replicas: as set, else 2
-// where there are three, so that an acknowledged record is in two places, and 1
-// below that.
+// minISR is min.insync.replicas for a partition of n replicas: as set, or all of
+// them where that is fewer, as in Kafka; else 2 where there are three, so that an
+// acknowledged record is in two places, and 1 below that.
 func (c *topicConfig) minISR(n int) int {
 	switch {
 	case c.insync > 0:
-		return c.insync
+		return min(c.insync, n)
 	case n >= 3:
 		return 2
 	}
