@@ -59,7 +59,9 @@ func Logger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 const startTimeout = 30 * time.Second
 
 // Start starts a broker on a free port of 127.0.0.1 and stops it when the test
-// ends. A broker that can't start fails the test.
+// ends. A broker that can't start fails the test. A group's first generation
+// doesn't wait for more members (group.initial.rebalance.delay.ms is 0); all else
+// is as on any broker.
 func Start(tb testing.TB, opts ...Option) *Broker {
 	tb.Helper()
 	o := options{logger: slog.New(slog.DiscardHandler)}
@@ -76,6 +78,8 @@ func Start(tb testing.TB, opts ...Option) *Broker {
 		"listeners":      "PLAINTEXT://127.0.0.1:0",
 		"admin.listener": "",
 		"log.dirs":       dir,
+		// A test's consumers all come at once, or it waits for them itself.
+		"group.initial.rebalance.delay.ms": "0",
 	}
 	for _, kv := range o.overrides {
 		key, value, _ := strings.Cut(kv, "=")

@@ -21,11 +21,6 @@ func init() {
 			unserved[k] = reason
 		}
 	}
-	why("needs the group coordinator", protocol.OffsetCommit, protocol.OffsetFetch, protocol.JoinGroup, protocol.Heartbeat, protocol.LeaveGroup,
-		protocol.SyncGroup, protocol.DescribeGroups, protocol.ListGroups, protocol.DeleteGroups, protocol.OffsetDelete,
-		protocol.ConsumerGroupHeartbeat, protocol.ConsumerGroupDescribe)
-	why("needs the transaction coordinator", protocol.AddPartitionsToTxn, protocol.AddOffsetsToTxn, protocol.EndTxn, protocol.WriteTxnMarkers,
-		protocol.TxnOffsetCommit, protocol.DescribeTransactions, protocol.ListTransactions)
 	why("needs share groups", protocol.ShareGroupHeartbeat, protocol.ShareGroupDescribe, protocol.ShareFetch, protocol.ShareAcknowledge,
 		protocol.InitializeShareGroupState, protocol.ReadShareGroupState, protocol.WriteShareGroupState, protocol.DeleteShareGroupState,
 		protocol.ReadShareGroupStateSummary, protocol.DescribeShareGroupOffsets, protocol.AlterShareGroupOffsets, protocol.DeleteShareGroupOffsets)

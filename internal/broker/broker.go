@@ -14,6 +14,8 @@ import (
 	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/controller"
+	"github.com/travisjeffery/jocko/internal/coordinator/group"
+	"github.com/travisjeffery/jocko/internal/coordinator/txn"
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/metrics"
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -28,13 +30,16 @@ type Options struct {
 	Raft       *raft.Node
 	Controller *controller.Controller
 	Replicas   *replica.Replicas
-	Dirs       *commitlog.Dirs
-	Metrics    *metrics.Metrics
-	Logger     *slog.Logger
-	LogLevel   func() string    // of the root logger, in Kafka's words
-	Now        func() time.Time // wall clock
-	NewID      func() protocol.UUID
-	Telemetry  *Forwarder // nil: clients aren't asked for metrics
+	Groups     *group.Coordinator
+	// Transactions coordinates transactional ids.
+	Transactions *txn.Coordinator
+	Dirs         *commitlog.Dirs
+	Metrics      *metrics.Metrics
+	Logger       *slog.Logger
+	LogLevel     func() string    // of the root logger, in Kafka's words
+	Now          func() time.Time // wall clock
+	NewID        func() protocol.UUID
+	Telemetry    *Forwarder // nil: clients aren't asked for metrics
 }
 
 // Broker answers requests.
@@ -44,6 +49,7 @@ type Broker struct {
 	byKey       []*api // by key, nil where nothing is served
 	sessions    *fetchSessions
 	producerIDs *producerIDs
+	deletions   deletions
 	telemetry   *telemetry // nil without a receiver
 
 	fetchMaxBytes atomic.Int64 // fetch.max.bytes in force: read for every fetch
@@ -80,6 +86,9 @@ func New(o Options) *Broker {
 func (b *Broker) Apply(_, next *metadata.Image, delta *metadata.Delta) {
 	if len(delta.ChangedConfigs) > 0 {
 		b.configure(b.Config(next))
+	}
+	if len(delta.DeletedTopics) > 0 {
+		b.deletions.note(delta.DeletedTopics)
 	}
 }
 

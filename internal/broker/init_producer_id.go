@@ -2,37 +2,62 @@ package broker
 
 import (
 	"context"
+	"errors"
 
+	"github.com/travisjeffery/jocko/internal/coordinator/txn"
 	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
 )
 
 // InitProducerId (key 22)
 //
 //   - Gives a producer without a transactional id a producer id that nobody had
 //     before, in epoch 0, from a block of 1,000 that the controller handed out.
-//   - A transactional id needs the transaction coordinator, of which there is
-//     none: COORDINATOR_NOT_AVAILABLE.
+//   - With a transactional id, the transaction coordinator gives the id's
+//     producer id in a new epoch, see txn.Coordinator.InitProducerID.
 //
-// v2 flexible. v3 the producer's id and epoch, to bump it (KIP-360).
-// v5 transactions version 2 (KIP-890).
-func (b *Broker) initProducerID(ctx context.Context, _ *Request, m *protocol.InitProducerIdRequest) *protocol.InitProducerIdResponse {
-	resp := &protocol.InitProducerIdResponse{ProducerId: -1, ProducerEpoch: -1}
+// v2 flexible. v3 the producer's id and epoch, to bump it (KIP-360). v4
+// PRODUCER_FENCED instead of INVALID_PRODUCER_EPOCH. v5 transactions version 2
+// (KIP-890).
+func (b *Broker) initProducerID(ctx context.Context, rq *Request, m *protocol.InitProducerIdRequest) *protocol.InitProducerIdResponse {
+	p, err := b.newProducer(ctx, m)
+	if err != nil {
+		p = txn.NoProducer
+	}
+	if rq.Version() < 4 {
+		err = beforeFenced(err)
+	}
+	return &protocol.InitProducerIdResponse{ProducerId: int64(p.ID), ProducerEpoch: int16(p.Epoch), ErrorCode: b.code(err)}
+}
+
+func (b *Broker) newProducer(ctx context.Context, m *protocol.InitProducerIdRequest) (txn.Producer, error) {
 	switch {
 	case m.TransactionalId != nil && *m.TransactionalId == "", (m.ProducerId == -1) != (m.ProducerEpoch == -1):
-		resp.ErrorCode = int16(protocol.ErrInvalidRequest)
-		return resp
+		return txn.NoProducer, protocol.ErrInvalidRequest
 	case m.TransactionalId != nil:
-		resp.ErrorCode = int16(protocol.ErrCoordinatorNotAvailable)
-		return resp
+		return b.Transactions.InitProducerID(ctx, *m.TransactionalId, m.TransactionTimeoutMs, producer(m.ProducerId, m.ProducerEpoch))
 	}
 	id, err := b.producerIDs.next(ctx)
 	if err != nil {
-		resp.ErrorCode = b.code(err)
-		return resp
+		return txn.NoProducer, err
 	}
-	resp.ProducerId, resp.ProducerEpoch = id, 0
-	return resp
+	return producer(id, 0), nil
 }
+
+func producer(id int64, epoch int16) txn.Producer {
+	return txn.Producer{ID: record.ProducerID(id), Epoch: record.ProducerEpoch(epoch)}
+}
+
+// beforeFenced is what clients were told before there was PRODUCER_FENCED.
+func beforeFenced(err error) error {
+	if errors.Is(err, protocol.ErrProducerFenced) {
+		return protocol.ErrInvalidProducerEpoch
+	}
+	return err
+}
+
+// NewProducerID returns a producer id that nobody had before.
+func (b *Broker) NewProducerID(ctx context.Context) (int64, error) { return b.producerIDs.next(ctx) }
 
 // producerIDs hands out producer ids from this broker's block and asks the
 // controller for the next block when it is used up. What is left of a block is

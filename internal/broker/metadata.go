@@ -2,6 +2,9 @@ package broker
 
 import (
 	"context"
+	"maps"
+	"sync"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/metadata"
@@ -54,10 +57,11 @@ func (b *Broker) metadata(ctx context.Context, rq *Request, m *protocol.Metadata
 }
 
 // What Kafka answers where nothing is forbidden: the bits of the operations
-// that exist for a topic and for the cluster.
+// that exist for a topic, for a group and for the cluster.
 const (
 	noOperations      = -1 << 31
 	topicOperations   = 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<10 | 1<<11
+	groupOperations   = 1<<3 | 1<<6 | 1<<8 | 1<<10 | 1<<11
 	clusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
 )
 
@@ -152,17 +156,17 @@ func offline(img *metadata.Image, replicas []metadata.BrokerID) []int32 {
 }
 
 // autoCreate creates a topic that a client asked about, with the broker's
-// defaults, and returns it.
+// defaults, and returns it. Of one that was deleted a moment ago the answer is
+// that it doesn't exist, as Kafka's always is: clients look in this way whether
+// it is gone.
 func (b *Broker) autoCreate(ctx context.Context, name string, allowed bool) (*metadata.Topic, error) {
 	if err := metadata.CheckTopicName(name); err != nil {
 		return nil, protocol.ErrInvalidTopicException
 	}
-	if metadata.IsInternal(name) { // its coordinator creates it, with a shape of its own
-		return nil, protocol.ErrUnknownTopicOrPartition
+	if metadata.IsInternal(name) || !allowed || !config.AutoCreateTopicsEnable.In(b.Config(b.image())) {
+		return nil, protocol.ErrUnknownTopicOrPartition // a coordinator creates its topic, with a shape of its own
 	}
-	if !allowed || !config.AutoCreateTopicsEnable.In(b.Config(b.image())) {
-		return nil, protocol.ErrUnknownTopicOrPartition
-	}
+	deleted := b.deletions.recent(name)
 	req := &protocol.CreateTopicsRequest{TimeoutMs: 30_000, Topics: []protocol.CreateTopicsRequestCreatableTopic{
 		{Name: name, NumPartitions: -1, ReplicationFactor: -1},
 	}}
@@ -170,8 +174,39 @@ func (b *Broker) autoCreate(ctx context.Context, name string, allowed bool) (*me
 	if code := protocol.Error(resp.Topics[0].ErrorCode); code != 0 && code != protocol.ErrTopicAlreadyExists {
 		return nil, code
 	}
-	if t := b.image().Topic(name); t != nil {
+	if t := b.image().Topic(name); t != nil && !deleted {
 		return t, nil
 	}
 	return nil, protocol.ErrUnknownTopicOrPartition
+}
+
+// deletions remembers the topics that were deleted lately.
+type deletions struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// deletionMemory is how long a deletion counts as recent: longer than a client
+// takes to look, shorter than people take to use the name again.
+const deletionMemory = 5 * time.Second
+
+// note remembers topics that are gone, and forgets those of earlier times.
+func (d *deletions) note(topics []*metadata.Topic) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(d.at, func(_ string, at time.Time) bool { return now.Sub(at) >= deletionMemory })
+	if d.at == nil {
+		d.at = make(map[string]time.Time)
+	}
+	for _, t := range topics {
+		d.at[t.Name] = now
+	}
+}
+
+func (d *deletions) recent(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, ok := d.at[name]
+	return ok && time.Since(at) < deletionMemory
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/replica"
@@ -21,17 +22,23 @@ import (
 //     durable mode (flush.messages=1) acks=1 waits for this broker's disk.
 //   - Batches of idempotent producers are checked against the producer's last
 //     five: a known one answers with the offsets it got then, a gap is refused.
-//   - A batch that belongs to a transaction is refused: no transaction can be
-//     open while there is no transaction coordinator.
+//   - A batch that belongs to a transaction is appended if its partition is part
+//     of it, see verifyTxn.
+//   - Topics of coordinators are theirs alone: INVALID_TOPIC_EXCEPTION.
 //
-// v3 batches of magic 2. v5 log start offset. v7 zstd. v8 errors of single
-// records. v9 flexible. v10 the leader to go to (KIP-951). v13 topic ids.
+// v3 batches of magic 2, transactional id. v5 log start offset. v7 zstd. v8 errors
+// of single records. v9 flexible. v10 the leader to go to (KIP-951). v11
+// TRANSACTION_ABORTABLE. v12 partitions are added to the transaction (KIP-890).
+// v13 topic ids.
 type produce struct {
 	b       *Broker
 	rq      *Request
 	request protocol.ProduceRequest
 	answer  protocol.ProduceResponse
 	pending []pendingAppend
+	checks  []txnCheck // of the partitions in order; none without a transaction
+	next    int        // in checks
+	refused error      // for all partitions
 	failed  bool
 	finish  server.Finish // finish0, bound once
 }
@@ -62,6 +69,7 @@ func (b *Broker) produce(rq *Request) (server.Finish, error) {
 		p.release()
 		return nil, err
 	}
+	p.refused = p.verifyTxn()
 	now := b.Now()
 	topics := p.request.TopicData
 	p.answer.Responses = grow(p.answer.Responses, len(topics))
@@ -82,33 +90,39 @@ func (p *produce) topic(t *protocol.ProduceRequestTopicProduceData, out *protoco
 		data, answer := &t.PartitionData[i], &out.PartitionResponses[i]
 		answer.Default()
 		answer.Index, answer.BaseOffset = data.Index, -1
-		if err := p.partition(t, data, answer, now); err != nil {
+		check := txnCheck{verified: commitlog.NotOngoing, err: p.refused}
+		if len(p.checks) > 0 {
+			check = p.checks[p.next]
+			p.next++
+		}
+		if err := p.partition(t, data, &check, answer, now); err != nil {
 			p.fail(answer, err)
 		}
 	}
 }
 
-func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *protocol.ProduceRequestPartitionProduceData,
+func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *protocol.ProduceRequestPartitionProduceData, check *txnCheck,
 	answer *protocol.ProduceResponsePartitionProduceResponse, now time.Time,
 ) error {
 	if p.request.Acks < -1 || p.request.Acks > 1 {
 		return protocol.ErrInvalidRequiredAcks
 	}
-	var part *replica.Partition
-	var err error
-	if p.rq.Version() >= 13 {
-		part, err = p.b.Replicas.ByID(t.TopicId, data.Index)
-	} else {
-		part, err = p.b.Replicas.ByName(t.Name, data.Index)
+	if check.err != nil {
+		return check.err
 	}
+	part, err := p.find(t, data.Index)
 	if err != nil {
 		return err
 	}
 	part.Traffic.BytesIn.Add(len(data.Records))
-	a, err := part.Append(data.Records, p.rq.Frame, p.rq.Version(), p.request.Acks == -1, now)
+	a, err := part.AppendVerified(data.Records, p.rq.Frame, p.rq.Version(), p.request.Acks == -1, now, check.verified)
 	if err != nil {
 		part.Traffic.ProduceFailed.Inc()
 		p.leaderHint(part, answer, err)
+		if outOfTurn(err) {
+			start, _ := part.Bounds()
+			answer.LogStartOffset = int64(start)
+		}
 		return err
 	}
 	answer.BaseOffset, answer.LogAppendTimeMs, answer.LogStartOffset = int64(a.First), a.AppendTime, int64(a.LogStart)
@@ -118,12 +132,36 @@ func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *pr
 	return nil
 }
 
-// fail writes an error into a partition's answer.
+// outOfTurn tells of a batch that the log refused because of what its producer
+// wrote before: the answer says where the log starts, which may be why.
+func outOfTurn(err error) bool {
+	return errors.Is(err, protocol.ErrOutOfOrderSequenceNumber) || errors.Is(err, protocol.ErrInvalidProducerEpoch) || errors.Is(err, protocol.ErrInvalidTxnState)
+}
+
+// find looks a partition up that a client may write to.
+func (p *produce) find(t *protocol.ProduceRequestTopicProduceData, index int32) (*replica.Partition, error) {
+	var part *replica.Partition
+	var err error
+	if p.rq.Version() >= 13 {
+		part, err = p.b.Replicas.ByID(t.TopicId, index)
+	} else {
+		part, err = p.b.Replicas.ByName(t.Name, index)
+	}
+	if err == nil {
+		err = p.checkInternal(part)
+	}
+	return part, err
+}
+
+// fail writes an error into a partition's answer, but for the log start offset.
 func (p *produce) fail(answer *protocol.ProduceResponsePartitionProduceResponse, err error) {
 	p.failed = true
 	answer.ErrorCode = p.b.code(err)
 	p.b.byKey[protocol.Produce].metrics.Error(answer.ErrorCode)
-	answer.BaseOffset, answer.LogAppendTimeMs, answer.LogStartOffset = -1, -1, -1
+	answer.BaseOffset, answer.LogAppendTimeMs = -1, -1
+	if text, ok := protocol.TextOf(err); ok {
+		answer.ErrorMessage = &text
+	}
 	var invalid *record.Error
 	if !errors.As(err, &invalid) {
 		return
@@ -158,6 +196,7 @@ func (p *produce) respond(ctx context.Context, out *protocol.Encoder) server.Aft
 			await = w.partition.AwaitFlushed
 		}
 		if err := await(ctx, w.appended, deadline); err != nil {
+			w.answer.LogStartOffset = -1
 			p.fail(w.answer, err)
 		}
 	}
@@ -172,7 +211,9 @@ func (p *produce) respond(ctx context.Context, out *protocol.Encoder) server.Aft
 func (p *produce) release() {
 	clear(p.pending)
 	p.pending = p.pending[:0]
-	p.rq = nil
+	clear(p.checks)
+	p.checks, p.next = p.checks[:0], 0
+	p.rq, p.refused = nil, nil
 	produces.Put(p)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/travisjeffery/jocko/internal/coordinator/group"
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/server"
@@ -36,6 +37,11 @@ func (rq *Request) ClientID() string {
 		return ""
 	}
 	return *rq.Header.ClientID
+}
+
+// client is who asks, as coordinators remember it.
+func (rq *Request) client() group.Client {
+	return group.Client{ID: rq.ClientID(), Host: javaAddress(rq.Conn.RemoteAddr()), Version: rq.Version()}
 }
 
 // decode reads the body into m ; like Kafka, it doesn't mind bytes behind it.

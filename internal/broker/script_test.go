@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -36,7 +37,8 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts expect")
 // A request and a response are the message's fields as JSON; fields at Kafka's
 // default are left out. Ids, ports and times, which differ from run to run, have
 // names. A batch of records is written batch(v1, k2=v2, ...), with flags in
-// front: batch(zstd, ts=1000, pid=7:0:3, v1).
+// front: batch(zstd, ts=1000, pid=7:0:3, v1). "Metadata v9 as x" is sent by a
+// client of that name.
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(scripts) == 0 {
@@ -96,6 +98,7 @@ func runScript(t *testing.T, path string) {
 type script struct {
 	broker *jockotest.Broker
 	conn   net.Conn
+	client string            // sends the next request
 	names  map[string]string // value -> name
 }
 
@@ -106,7 +109,7 @@ func (s *script) hangUp() {
 	}
 }
 
-var head = regexp.MustCompile(`^(\w+) v(\d+)$`)
+var head = regexp.MustCompile(`^(\w+) v(\d+)(?: as (\w+))?$`)
 
 // run sends one request and prints the response.
 func (s *script) run(ask string) string {
@@ -130,6 +133,7 @@ func (s *script) run(ask string) string {
 	if err := json.Unmarshal([]byte(s.expand(body)), req); err != nil {
 		return "error: " + err.Error()
 	}
+	s.client = m[3]
 	resp, err := s.send(key, int16(version), req)
 	if err != nil {
 		s.hangUp()
@@ -167,7 +171,7 @@ func (s *script) send(key protocol.Key, version int16, req protocol.Message) (pr
 		}
 		s.conn = conn
 	}
-	client := "script"
+	client := cmp.Or(s.client, "script")
 	e := protocol.NewEncoder()
 	at := e.Reserve(4)
 	h := protocol.RequestHeader{Key: key, Version: version, CorrelationID: 7, ClientID: &client}
@@ -317,6 +321,18 @@ func (s *script) learn(v reflect.Value) {
 		for _, b := range m.Brokers {
 			s.names[fmt.Sprint(b.Port)] = "<port>"
 		}
+	case *protocol.FindCoordinatorResponse:
+		for _, c := range m.Coordinators {
+			if c.Port > 0 {
+				s.names[fmt.Sprint(c.Port)] = "<port>"
+			}
+		}
+	case *protocol.DescribeTransactionsResponse:
+		for _, t := range m.TransactionStates {
+			if t.TransactionStartTimeMs > 0 {
+				s.names[fmt.Sprint(t.TransactionStartTimeMs)] = "<ms>"
+			}
+		}
 	case *protocol.FetchResponse:
 		if m.SessionId != 0 {
 			s.names[fmt.Sprint(m.SessionId)] = "session"
@@ -425,6 +441,10 @@ func renderRecords(b *bytes.Buffer, ranges protocol.Records) {
 		fmt.Fprintf(b, "(%d-%d epoch %d %v:", batch.BaseOffset(), batch.LastOffset(), batch.LeaderEpoch(), batch.Codec())
 		if err := batch.CheckCRC(); err != nil {
 			fmt.Fprintf(b, " %v", err)
+		}
+		if m, ok, err := record.ReadMarker(batch); ok && err == nil {
+			fmt.Fprintf(b, " marker %d of producer %d epoch %d)", m.Type, m.ProducerID, m.ProducerEpoch)
+			continue
 		}
 		rd := record.Read(batch, record.NoLimits)
 		for rd.Next() {

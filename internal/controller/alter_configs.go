@@ -120,6 +120,11 @@ func alterResource(img *metadata.Image, ch *resourceChange, broker *config.Broke
 	if err := kind.check(after, ch, broker); err != nil {
 		return nil, refuseConfig(err)
 	}
+	if kind.exists != nil {
+		if err := kind.exists(img, ch.resource.Name); err != nil {
+			return nil, err
+		}
+	}
 	return configRecords(ch.resource, before, after), nil
 }
 

@@ -16,24 +16,40 @@ type resourceKind struct {
 	keys  *config.Set // nil for loggers, which have no fixed keys
 	lists bool        // elements can be added to lists, and taken out of them
 	check func(after map[string]string, ch *resourceChange, broker *config.Broker) error
+	// exists is asked last, nil where configs need nothing that they are of, or
+	// where findResource has looked.
+	exists func(img *metadata.Image, name string) error
 }
 
 var (
 	topicKind = &resourceKind{
 		keys: config.Topics, lists: true,
-		check: func(after map[string]string, _ *resourceChange, broker *config.Broker) error {
+		check: func(after map[string]string, ch *resourceChange, broker *config.Broker) error {
+			if ch.resource.Name == "" {
+				return protocol.Refuse(protocol.ErrInvalidRequest, "Default topic resources are not allowed.")
+			}
+			if err := checkTopicName(ch.resource.Name); err != nil {
+				return err
+			}
 			return config.CheckTopic(after, broker)
 		},
+		exists: isTopic,
 	}
 	groupKind = &resourceKind{
 		keys: config.Groups,
-		check: func(after map[string]string, _ *resourceChange, broker *config.Broker) error {
+		check: func(after map[string]string, ch *resourceChange, broker *config.Broker) error {
+			if ch.resource.Name == "" {
+				return protocol.Refuse(protocol.ErrInvalidRequest, "Default group resources are not allowed.")
+			}
 			return config.CheckGroup(after, broker)
 		},
 	}
 	clientKind = &resourceKind{
 		keys: config.Clients,
-		check: func(after map[string]string, _ *resourceChange, _ *config.Broker) error {
+		check: func(after map[string]string, ch *resourceChange, _ *config.Broker) error {
+			if ch.resource.Name == "" {
+				return protocol.Refuse(protocol.ErrInvalidRequest, "Subscription name can't be empty")
+			}
 			return config.CheckClientMetrics(after)
 		},
 	}
@@ -92,12 +108,13 @@ func (k *resourceKind) inForce(own map[string]string, broker *config.Broker) con
 	return config.Inherited{Own: own, Broker: broker}
 }
 
-// findResource checks that the resource exists, or could, and returns its kind.
+// findResource returns the kind of a resource, and checks that it exists where
+// that comes before its configs.
 func findResource(img *metadata.Image, ch *resourceChange) (*resourceKind, error) {
 	r := ch.resource
 	switch r.Type {
 	case metadata.TopicResource:
-		return topicKind, isTopic(img, r.Name)
+		return topicKind, nil
 	case metadata.BrokerResource:
 		if r.Name == "" {
 			return brokerKind(img, ""), nil
@@ -108,26 +125,14 @@ func findResource(img *metadata.Image, ch *resourceChange) (*resourceKind, error
 			return loggerKind, isBroker(img, r.Name)
 		}
 	case metadata.ClientMetricsResource:
-		if r.Name == "" {
-			return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Subscription name can't be empty")
-		}
 		return clientKind, nil
 	case metadata.GroupResource:
-		if r.Name == "" {
-			return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Default group resources are not allowed.")
-		}
 		return groupKind, nil
 	}
 	return nil, protocol.Refuse(protocol.ErrInvalidRequest, "Unknown resource type "+strconv.Itoa(int(r.Type)))
 }
 
 func isTopic(img *metadata.Image, name string) error {
-	if name == "" {
-		return protocol.Refuse(protocol.ErrInvalidRequest, "Default topic resources are not allowed.")
-	}
-	if err := checkTopicName(name); err != nil {
-		return err
-	}
 	if img.Topic(name) == nil {
 		return protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("The topic '%s' does not exist.", name))
 	}

@@ -21,16 +21,16 @@ type Feature struct {
 	New      int16
 }
 
-// Features are the features this version knows, by name. Those of the
-// coordinators are at 0, "off", until the coordinators are there.
+// Features are the features this version knows, by name. Those of
+// coordinators that aren't there are at 0, "off".
 var Features = []Feature{
 	{"eligible.leader.replicas.version", 0, 1, 1},
-	{"group.version", 0, 0, 0},
+	{"group.version", 0, 1, 1},
 	{"kraft.version", 0, 1, 1},
 	{MetadataVersion, 7, 33, 33},
 	{"share.version", 0, 0, 0},
 	{"streams.version", 0, 0, 0},
-	{"transaction.version", 0, 0, 0},
+	{"transaction.version", 0, 2, 2},
 }
 
 func feature(name string) *Feature {

@@ -25,6 +25,8 @@ import (
 	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/controller"
+	"github.com/travisjeffery/jocko/internal/coordinator/group"
+	"github.com/travisjeffery/jocko/internal/coordinator/txn"
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/metrics"
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -82,10 +84,13 @@ type Node struct {
 	raft       *raft.Node
 	controller *controller.Controller
 	replicas   *replica.Replicas
+	groups     *group.Coordinator
+	txns       *txn.Coordinator
 	broker     *broker.Broker
 	server     *server.Server
 	admin      *admin.Server
 
+	current   atomic.Pointer[config.Broker]    // the configs in force under the newest image
 	following atomic.Pointer[replica.Replicas] // replicas, once they are there
 	listening atomic.Pointer[server.Server]    // server, once it listens
 	ready     chan struct{}
@@ -219,18 +224,23 @@ func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
 	n.controller = controller.New(controller.Options{
 		Log: n.raft, Broker: n.brokerConfig, Logger: logger, NewID: newID, Rand: n.env.Rand,
 	})
+	image := n.raft.Image()
+	n.configure(nil, image, nil) // which the coordinators' configs come from
+	n.groups = n.newGroups()
+	n.txns = n.newTransactions()
 	n.broker = broker.New(broker.Options{
 		Self: n.self, Config: n.brokerConfig, Raft: n.raft, Controller: n.controller, Replicas: n.replicas, Dirs: n.dirs,
+		Groups: n.groups, Transactions: n.txns,
 		Metrics: n.metrics, Logger: n.env.Logger, LogLevel: n.logLevel, Now: n.env.Now,
 		NewID: newID, Telemetry: n.forwarder(parts),
 	})
-	image := n.raft.Image()
-	n.configure(nil, image, nil)
 	n.replicas.Apply(nil, image, metadata.Diff(metadata.Empty(), image))
 	n.raft.Subscribe(n.configure)
 	n.following.Store(n.replicas)
 	n.raft.Subscribe(n.replicas.Apply)
+	n.raft.Subscribe(n.groups.Apply)
 	n.raft.Subscribe(n.broker.Apply)
+	n.raft.Subscribe(n.txns.Apply)
 	if err := n.raft.Start(); err != nil {
 		return fmt.Errorf("starting the metadata log: %w", err)
 	}
@@ -279,6 +289,11 @@ func (n *Node) serve(parts *parts) error {
 		parts.add("admin", n.admin.Run, nil)
 	}
 	parts.add("server", n.server.Run, nil)
+	// The coordinators run in the leader epochs that the registration began. They
+	// end before the server does: requests that wait for other members are
+	// answered then, and don't hold it up.
+	parts.add("group coordinator", n.groups.Run, nil)
+	parts.add("transaction coordinator", n.txns.Run, nil)
 	return nil
 }
 
@@ -348,6 +363,7 @@ func (n *Node) configure(_, next *metadata.Image, delta *metadata.Delta) {
 		return
 	}
 	cfg := n.brokerConfig(next)
+	n.current.Store(cfg)
 	n.dirs.SetCleaner(cleaner(cfg))
 	if s := n.listening.Load(); s != nil {
 		s.SetConnectionLimits(unbounded(config.MaxConnections.In(cfg)), unbounded(config.MaxConnectionsPerIP.In(cfg)))

@@ -197,6 +197,7 @@ func TestAUsedPort(t *testing.T) {
 func TestStopWithRequestsInHand(t *testing.T) {
 	fs := vfs.NewVolatile()
 	n := run(t, Env{FS: fs}, nil)
+	create(t, n.Addr(), "t")
 	cl := client(t, n.Addr(), kgo.DisableIdempotentWrite(), kgo.RecordRetries(0))
 	produce(t, cl, "t", 0, 10)
 	fetched := make(fetchHook, 1)
@@ -291,6 +292,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	n := run(t, Env{FS: fs}, config.Map{"admin.listener": "127.0.0.1:0"})
 	good := client(t, n.Addr())
 	produce(t, good, "t", 0, 3)
+	create(t, n.Addr(), "bad")
 	bad := client(t, n.Addr(), kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck()), kgo.RecordRetries(0))
 	if err := bad.ProduceSync(within(t), &kgo.Record{Topic: "bad", Value: []byte("v")}).FirstErr(); err == nil {
 		t.Error("the append that panicked was acknowledged")
@@ -299,6 +301,14 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	consume(t, n.Addr(), "t", 6)
 	if m := get(t, n, "/metrics"); !strings.Contains(m, "jocko_handler_panics_total 1") {
 		t.Error("the panic isn't counted once")
+	}
+}
+
+// create creates a topic for a client that doesn't ask a second time.
+func create(t *testing.T, addr, topic string) {
+	t.Helper()
+	if _, err := kadm.NewClient(client(t, addr)).CreateTopic(within(t), 1, 1, nil, topic); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -366,6 +376,7 @@ func TestReadinessFollowsTheLogDirs(t *testing.T) {
 		return nil
 	})
 	n := run(t, Env{FS: fs}, config.Map{"admin.listener": "127.0.0.1:0"})
+	create(t, n.Addr(), "t")
 	cl := client(t, n.Addr(), kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck()), kgo.RecordRetries(0))
 	produce(t, cl, "t", 0, 1)
 	mu.Lock()
@@ -391,6 +402,7 @@ func TestReadinessFollowsTheLogDirs(t *testing.T) {
 func TestConfigsChangeWhileItRuns(t *testing.T) {
 	level := new(slog.LevelVar)
 	n := run(t, Env{Level: level}, nil)
+	create(t, n.Addr(), "t")
 	cl := client(t, n.Addr(), kgo.RecordRetries(0), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	produce(t, cl, "t", 0, 3)
 	adm := kadm.NewClient(cl)

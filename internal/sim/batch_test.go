@@ -75,7 +75,7 @@ var corruptBatches = []struct {
 	}},
 	{"last offset delta too high", protocol.ErrInvalidRecord, 0, func(b []byte) []byte { b[atLastDelta+3]++; return sealed(b) }},
 	{"control batch", protocol.ErrInvalidRecord, 0, func(b []byte) []byte { b[atAttribute+1] |= 1 << 5; return sealed(b) }},
-	{"transactional without a producer", protocol.ErrInvalidRecord, 0, func(b []byte) []byte { b[atAttribute+1] |= 1 << 4; return sealed(b) }},
+	{"transactional without a transactional id", protocol.ErrTransactionalIdAuthorizationFailed, 0, func(b []byte) []byte { b[atAttribute+1] |= 1 << 4; return sealed(b) }},
 	{"base sequence without an end", protocol.ErrInvalidRecord, 0, func(b []byte) []byte {
 		binary.BigEndian.PutUint64(b[atProducer:], 5)
 		binary.BigEndian.PutUint32(b[atSequence:], 1<<32-1)
