@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -99,11 +100,26 @@ func (c *connection) admin(ctx context.Context, f func(context.Context, adminCli
 	defer cancel()
 	adm := adminClient{kadm.NewClient(client), client}
 	adm.SetTimeoutMillis(c.timeoutMillis())
-	err = f(deadline, adm)
+	err = plainError(f(deadline, adm))
 	if err != nil && deadline.Err() != nil && ctx.Err() == nil {
 		return fmt.Errorf("no answer within %v (see --timeout): %w", c.timeout, err)
 	}
 	return err
+}
+
+// plainError drops kadm's words on how it split a request among brokers, and keeps what they said, each thing once.
+func plainError(err error) error {
+	var split *kadm.ShardErrors
+	if !errors.As(err, &split) || len(split.Errs) == 0 {
+		return err
+	}
+	var errs []error
+	for _, e := range split.Errs {
+		if !slices.ContainsFunc(errs, func(known error) bool { return known.Error() == e.Err.Error() }) {
+			errs = append(errs, e.Err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // timeoutMillis is the timeout as requests carry it.
@@ -147,6 +163,10 @@ var hints = map[*kerr.Error]string{
 	kerr.UnsupportedVersion:       "The cluster is too old, or too new, for this request.",
 	kerr.OffsetOutOfRange:         "See which offsets each partition has with `jocko partition offsets TOPIC`; --partition reads one.",
 	kerr.KafkaStorageError:        "The broker can't use its disk: see its log.",
+	kerr.GroupIDNotFound:          "See what exists with `jocko group list`.",
+	kerr.NonEmptyGroup:            "Stop its members first: `jocko group describe GROUP` names them.",
+	kerr.GroupSubscribedToTopic:   "Its members still read that topic: stop them first.",
+	kerr.TransactionalIDNotFound:  "See what exists with `jocko txn list`.",
 	kerr.InvalidConfig:            "See the keys that exist with `jocko config describe TYPE NAME --all`.",
 }
 
@@ -160,7 +180,7 @@ func hintFor(err error) string {
 	if errors.As(err, &code) {
 		return hints[code]
 	}
-	if strings.Contains(err.Error(), "broker is too old") { // kgo has no name for it
+	if isTooOld(err) {
 		return "This cluster doesn't offer that request."
 	}
 	var op *net.OpError
@@ -169,6 +189,9 @@ func hintFor(err error) string {
 	}
 	return ""
 }
+
+// isTooOld tells that the cluster doesn't know the request, an error for which kgo has no name.
+func isTooOld(err error) bool { return strings.Contains(err.Error(), "broker is too old") }
 
 // codeError turns an error code of a response, and the broker's words for it, into an error.
 func codeError(code int16, message *string) error {

@@ -13,11 +13,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const consumeLong = `Read records and print them, from given partitions and offsets, without a group.
+const consumeLong = `Read records and print them, from given partitions and offsets, or as a member of a group.
 
 Each value is printed as it is, byte for byte, with --delimiter after it: also after the last one, whatever the input of
 jocko produce ended with. --raw prints values alone. Records of one partition come in order; those of several partitions
 come as they arrive. Without --exit or --count it waits for more records until it is interrupted.
+
+With --group it joins a group, prints what it is assigned, and commits what it has printed: every five seconds, when
+partitions are taken away, and in the end. --offset then says where to begin in partitions of which the group has no
+offset. With --exit it ends when the group has read to the end: its own partitions by what was printed, those of other
+members by what they have committed.
 
 --format json prints an object a line. Any other --format is a template: ` + formatHelp
 
@@ -37,6 +42,7 @@ type consume struct {
 	raw          bool
 	committed    bool
 	maxWait      time.Duration
+	group        groupFlags
 }
 
 func newConsume() *cobra.Command {
@@ -49,7 +55,8 @@ func newConsume() *cobra.Command {
   jocko consume orders --offset -10 --exit
   jocko consume orders --offset @2026-01-02T15:04:05Z --partition 0 --partition 3
   jocko consume orders --format '%p/%o %k: %s\n'
-  jocko consume orders --exit --format json | jq .value`,
+  jocko consume orders --exit --format json | jq .value
+  jocko consume orders --group payments --group-protocol consumer`,
 		Args:              cobra.MatchAll(needs("TOPIC"), cobra.MaximumNArgs(1)),
 		ValidArgsFunction: completeTopics(&c.conn, 1),
 		RunE:              c.run,
@@ -69,6 +76,7 @@ func newConsume() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("format", "delimiter", "raw")
 	cmd.MarkFlagsMutuallyExclusive("format", "key-delimiter")
 	cmd.MarkFlagsMutuallyExclusive("raw", "key-delimiter")
+	c.group.addFlags(cmd, &c.conn)
 	completeWords(cmd, "format", "json")
 	completeWords(cmd, "offset", "beginning", "end")
 	c.conn.addFlags(cmd)
@@ -115,6 +123,15 @@ func (c *consume) run(cmd *cobra.Command, args []string) error {
 	}
 	if c.count < 0 {
 		return usagef("--count: want 0 or more")
+	}
+	if c.group.id != "" || cmd.Flags().Changed("group") {
+		if err := c.group.check(start); err != nil {
+			return &usageError{err}
+		}
+		return c.runMember(cmd, args[0], start, format)
+	}
+	if c.group.instance != "" {
+		return usagef("--group-instance-id goes with --group")
 	}
 	client, err := c.conn.open(cmd.Context(), kgo.BrokerMaxReadBytes(1<<30))
 	if err != nil {
@@ -209,6 +226,9 @@ func (p *printer) print(in fetched, end int64, flush bool) error {
 }
 
 func (p *printer) flush() error {
+	if len(p.text) == 0 {
+		return nil // a pipe may block even so
+	}
 	_, err := p.w.Write(p.text)
 	p.text = p.text[:0]
 	return err

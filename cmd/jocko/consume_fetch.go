@@ -27,6 +27,7 @@ const (
 type fetched struct {
 	partition int32
 	from      int64
+	next      int64 // the offset after records
 	records   []byte
 	aborted   []kmsg.FetchResponseTopicPartitionAbortedTransaction
 }
@@ -188,7 +189,7 @@ func (f *fetcher) take(ctx context.Context, p *position, part *kmsg.FetchRespons
 		return nil
 	}
 	select {
-	case f.out <- fetched{p.partition, p.offset, whole, part.AbortedTransactions}:
+	case f.out <- fetched{p.partition, p.offset, next, whole, part.AbortedTransactions}:
 		p.offset = next
 		return nil
 	case <-ctx.Done():

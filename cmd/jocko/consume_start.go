@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,15 +56,10 @@ func (p *position) done() bool { return p.end >= 0 && p.offset >= p.end }
 func startPositions(ctx context.Context, client *kgo.Client, topic string, partitions []int32, start startPoint, exit bool, isolation int8) ([]*position, error) {
 	list := func(at int64) (map[int32]int64, error) {
 		offsets, err := listOffsets(ctx, client, topic, partitions, at, isolation)
-		found := make(map[int32]int64, len(offsets))
-		var errs []error
-		for _, o := range offsets {
-			found[o.Partition] = o.Offset
-			if o.Error != "" {
-				errs = append(errs, fmt.Errorf("partition %d: %s", o.Partition, o.Error))
-			}
+		if err != nil {
+			return nil, err
 		}
-		return found, errors.Join(append(errs, err)...)
+		return offsetsOf(offsets)
 	}
 	ends, err := list(atLatest)
 	if err != nil {

@@ -73,6 +73,43 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptMember interrupts a member that follows: what it printed is committed, and it has left the group.
+func TestInterruptMember(t *testing.T) {
+	t.Setenv(bootstrapEnv, testCluster(t))
+	topic := "cli-" + strings.ToLower(rand.Text()[:8])
+	do := func(in string, args ...string) string {
+		t.Helper()
+		var out strings.Builder
+		_, wait := startCommand(t, strings.NewReader(in), &out, args...)
+		if stderr, err := wait(); err != nil {
+			t.Fatal(args, err, stderr)
+		}
+		return out.String()
+	}
+	do("", "topic", "create", topic)
+	do("one\ntwo\n", "produce", topic, "--quiet")
+	for _, protocol := range []string{groupClassic, groupConsumer} {
+		group := topic + "-" + protocol
+		printed, out := io.Pipe()
+		interrupt, wait := startCommand(t, nil, out, "consume", topic, "--group", group, "--group-protocol", protocol)
+		lines := bufio.NewScanner(printed)
+		for _, want := range []string{"one", "two"} {
+			if !lines.Scan() || lines.Text() != want {
+				t.Fatalf("%s: read %q, %v; want %q", protocol, lines.Text(), lines.Err(), want)
+			}
+		}
+		interrupt()
+		if stderr, err := wait(); err != nil || stderr != "" {
+			t.Errorf("%s: ended with %v and said %q", protocol, err, stderr)
+		}
+		if got := do("", "group", "lag", group, "--by", "group"); !strings.HasSuffix(got, group+"  0\n") {
+			t.Errorf("%s: the lag is\n%s", protocol, got)
+		}
+		do("", "group", "delete", group) // which an active one refuses
+	}
+	do("", "topic", "delete", topic)
+}
+
 // TestNoSuchTopic produces to a topic that doesn't exist, on a cluster that doesn't make it.
 func TestNoSuchTopic(t *testing.T) {
 	t.Setenv(bootstrapEnv, jockotest.Start(t, jockotest.Config("auto.create.topics.enable", "false")).Addr())

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -88,4 +89,17 @@ func listOffsets(ctx context.Context, client *kgo.Client, topic string, partitio
 	}
 	slices.SortFunc(list, func(a, b partitionOffset) int { return cmp.Compare(a.Partition, b.Partition) })
 	return list, nil
+}
+
+// offsetsOf returns the offsets by partition, if none of them is an error.
+func offsetsOf(listed []partitionOffset) (map[int32]int64, error) {
+	found := make(map[int32]int64, len(listed))
+	var errs []error
+	for _, o := range listed {
+		found[o.Partition] = o.Offset
+		if o.Error != "" {
+			errs = append(errs, fmt.Errorf("%s/%d: %s", o.Topic, o.Partition, o.Error))
+		}
+	}
+	return found, errors.Join(errs...)
 }

@@ -21,6 +21,8 @@ $JOCKO_BOOTSTRAP or 127.0.0.1:9092. Exit codes: 0 done, 1 failed, 2 wrong usage.
 		newConfig,
 		newCluster,
 		newPartition,
+		newGroup,
+		newTxn,
 		newProduce,
 		newConsume,
 		newPerf,

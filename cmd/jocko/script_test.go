@@ -16,7 +16,7 @@ import (
 const bootstrapTestEnv = "JOCKO_TEST_BOOTSTRAP"
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jocko": main})
+	testscript.Main(m, map[string]func(){"jocko": main, "transact": transact})
 }
 
 // TestScript runs what needs no broker: parsing, errors, completion.
