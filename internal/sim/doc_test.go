@@ -23,11 +23,20 @@ var (
 	inputFlag  = flag.Duration("faults.input", 0, "time TestMutantCampaign sends mutants")
 	seedFlag   = flag.Uint64("faults.seed", 1, "first seed of a campaign")
 	jockoFlag  = flag.String("faults.jocko", "", "the jocko binary to kill; this test binary if empty")
+
+	transfersFlag = flag.Int64("faults.transfers", 0, "records TestExactlyOnceCampaign consumes, transforms and produces")
+	rebalanceFlag = flag.Int("faults.rebalances", 0, "rebalances of TestGroupsCampaign")
+	holesFlag     = flag.Bool("faults.holes", false, "late EndTxn and TxnOffsetCommit with transactions version 1 too: the books must find the harm")
+	peerFlag      = flag.String("faults.peer", "", "address of a running broker to test instead, as a control")
+	bounceFlag    = flag.String("faults.bounce", "", "command that kills the control with kill -9 and starts it again")
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(serveAsChild())
+	}
+	if os.Getenv(clerkVariable) != "" {
+		os.Exit(transferAsChild())
 	}
 	flag.Parse()
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/klauspost/compress/zstd.(*blockDec).startDecoder"))

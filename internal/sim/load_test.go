@@ -190,6 +190,7 @@ type sentBatch struct {
 	first id
 	n     int
 	bytes []byte
+	sent  bool // once at least
 }
 
 func (l *load) newRaw(tp partition, acks int16, idempotent bool, codecs ...record.Codec) *raw {
@@ -241,7 +242,7 @@ func (r *raw) build() *sentBatch {
 		k := id{first.stream, first.number + int32(i)}
 		b.Append(time.Now().UnixMilli(), k.key(), k.value(r.rnd.IntN(2000)))
 	}
-	return &sentBatch{first, n, clone(b.Build())}
+	return &sentBatch{first: first, n: n, bytes: clone(b.Build())}
 }
 
 // franz sends through franz-go, which retries over kills by itself.
