@@ -12,7 +12,7 @@ var accepted = []struct {
 }{
 	{
 		api: "ApiVersions", path: `\.ApiKeys\.\d+`, ours: `absent`,
-		reason: "only what works is advertised: no groups, transactions, SASL or quotas yet",
+		reason: "only what works is advertised: no share and streams groups, SASL or quotas yet",
 	},
 	{
 		api: "ApiVersions", path: `\.(Finalized|Supported)Features.*`,
@@ -39,8 +39,28 @@ var accepted = []struct {
 		reason: "without a receiver neither advertises it; Kafka answers nevertheless, we treat it as any unknown key",
 	},
 	{
-		api: "FindCoordinator", path: `.*`, ours: `15|-1|`,
-		reason: "there are no coordinators yet: COORDINATOR_NOT_AVAILABLE",
+		api: "FindCoordinator", path: `.*`, theirs: `15|-1|`,
+		reason: "the coordinator's topic is in the answer that created it; Kafka says COORDINATOR_NOT_AVAILABLE first",
+	},
+	{
+		api: "AddPartitionsToTxn", theirs: `no answer`, ours: `answer`,
+		reason: "Kafka never answers a request of brokers without transactions; we say that there are none",
+	},
+	{
+		api: "WriteTxnMarkers", theirs: `no answer`, ours: `answer`,
+		reason: "Kafka counts markers that it has nothing to write for twice, or not at all, and never answers then; we answer for what was asked",
+	},
+	{
+		api: "Produce", path: `.*\.ErrorCode`, theirs: `45`, ours: `0`,
+		reason: "a batch of a later epoch was refused: Kafka refuses the next one of the open transaction for it, which we take",
+	},
+	{
+		api: "Produce", path: `.*\.BaseOffset`, theirs: `-1`, ours: `\d+`,
+		reason: "a batch of a later epoch was refused: Kafka refuses the next one of the open transaction for it, which we take",
+	},
+	{
+		api: "AddPartitionsToTxn", path: `\.Transactions\[\d*\]\.Topics\..*`, theirs: `absent|present`, ours: `absent|present`,
+		reason: "a transactional id that is named twice: Kafka answers for the partitions of the last one twice, we for each",
 	},
 	{
 		path: `.*\.ErrorCode`, theirs: `-1`,
@@ -88,14 +108,6 @@ var accepted = []struct {
 	},
 	// From here on are gaps: Kafka is right, and an entry goes when we do as it does.
 	{
-		api: "AlterConfigs", path: `.*\.ErrorCode`, theirs: `40`, ours: `3`,
-		reason: "gap: configs of a topic that doesn't exist are not looked at before saying so",
-	},
-	{
-		api: "IncrementalAlterConfigs", path: `.*\.ErrorCode`, theirs: `40`, ours: `3`,
-		reason: "gap: configs of a topic that doesn't exist are not looked at before saying so",
-	},
-	{
 		api: "AlterReplicaLogDirs", path: `.*\.ErrorCode`, theirs: `3|17|57`, ours: `9`,
 		reason: "gap: REPLICA_NOT_AVAILABLE for what Kafka calls an unknown partition or log dir",
 	},
@@ -136,10 +148,6 @@ var accepted = []struct {
 		reason: "the broker compresses these batches itself, and compressors differ",
 	},
 	{
-		api: "Produce", path: `.*\.LogAppendTime`, theirs: `time`, ours: `-1`,
-		reason: "gap: a duplicate batch is answered without its append time",
-	},
-	{
 		api: "UpdateFeatures", path: `\.Results.*`,
 		reason: "gap: a feature named twice is answered once",
 	},
@@ -164,12 +172,12 @@ var accepted = []struct {
 		reason: "gap: blanks around a config value are kept",
 	},
 	{
-		api: "Produce", path: `.*\.(ErrorCode|BaseOffset)`, theirs: `\d+`, ours: `87|-1`,
-		reason: "gap: a transactional batch without a transactional id (53), and a producer id with epoch -1 (0), are INVALID_RECORD here",
+		api: "Produce", path: `.*\.ErrorCode`, theirs: `0`, ours: `87`,
+		reason: "a producer id with epoch -1 is nobody's; Kafka takes its batches",
 	},
 	{
-		api: "Produce", path: `.*\.ErrorCode`, theirs: `53`, ours: `3|100`,
-		reason: "gap: a transactional batch without a transactional id fails the whole request in Kafka",
+		api: "Produce", path: `.*\.BaseOffset`, theirs: `\d+`, ours: `-1`,
+		reason: "a producer id with epoch -1 is nobody's; Kafka takes its batches",
 	},
 	{
 		api: "Produce", path: `.*\.ErrorCode`, theirs: `2`, ours: `3|32|87`,

@@ -5,6 +5,7 @@ package interop
 import (
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"reflect"
 	"regexp"
 	"slices"
@@ -51,6 +52,8 @@ type normalizer struct {
 	s      *side
 	api    string
 	newIDs bool // topic ids in it are new
+
+	carried *carried // of a scene; nil for the answer of a single request
 }
 
 // left lists the fields that are not compared.
@@ -84,12 +87,19 @@ func (n normalizer) structure(v reflect.Value) any {
 	out := map[string]any{}
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if _, skip := left[f.Name]; skip || !f.IsExported() {
+		if !f.IsExported() || n.leaves(f.Name) {
 			continue
 		}
 		out[f.Name] = n.value(v.Field(i), f.Name)
 	}
 	return out
+}
+
+// leaves says whether a field is not compared. The leader epoch in a group's answers is what was
+// committed, not what was elected.
+func (n normalizer) leaves(name string) bool {
+	_, left := left[name]
+	return left && (n.carried == nil || name != "LeaderEpoch")
 }
 
 func (n normalizer) slice(v reflect.Value, name string) any {
@@ -162,6 +172,12 @@ func (n normalizer) id(id [16]byte) any {
 
 func (n normalizer) bytes(p []byte, name string) any {
 	if name != "RecordBatches" {
+		if n.carried != nil && name == "MemberAssignment" {
+			p = sortedAssignment(p)
+		}
+		if n.carried != nil && len(p) > 64 {
+			return fmt.Sprintf("%d bytes, checksum %08x", len(p), crc32.ChecksumIEEE(p))
+		}
 		return fmt.Sprintf("%x", p)
 	}
 	var out []any
@@ -176,13 +192,22 @@ func (n normalizer) bytes(p []byte, name string) any {
 			}
 			return out
 		}
-		out = append(out, fmt.Sprintf("%d %s", b.FirstOffset, batchFacts(b)))
+		facts := batchFacts(b)
+		if n.carried != nil {
+			facts = n.carried.facts(b)
+		}
+		out = append(out, fmt.Sprintf("%d %s", b.FirstOffset, facts))
 		p = rest
 	}
 }
 
 // scalar normalizes what brokers choose themselves.
 func (n normalizer) scalar(v reflect.Value, name string) any {
+	if n.carried != nil {
+		if out, ok := n.carriedScalar(v, name); ok {
+			return out
+		}
+	}
 	switch {
 	case name == "Host" && v.Kind() == reflect.String && v.String() != "":
 		return "host"
@@ -229,13 +254,13 @@ func acceptedReason(c contrast) string {
 		if a.api != "" && a.api != c.api {
 			continue
 		}
-		if matches(a.path, c.path) && matches(a.theirs, c.theirs) && matches(a.ours, c.ours) {
+		if fits(a.path, c.path) && fits(a.theirs, c.theirs) && fits(a.ours, c.ours) {
 			return a.reason
 		}
 	}
 	return ""
 }
 
-func matches(pattern, s string) bool {
+func fits(pattern, s string) bool {
 	return pattern == "" || regexp.MustCompile("^(?:"+pattern+")$").MatchString(s)
 }

@@ -4,10 +4,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
 func TestKafkaJS(t *testing.T) {
+	exercise(t, kafkaJS(t), offers{codecs: codecs, idempotence: true, admin: allVerbs})
+}
+
+func TestKafkaJSGroups(t *testing.T) {
+	t.Parallel()
+	share(t, processGroups{kafkaJS(t)})
+}
+
+func TestKafkaJSTransactions(t *testing.T) {
+	t.Parallel()
+	exactlyOnce(t, processTransactions{kafkaJS(t)})
+}
+
+var npm sync.Mutex
+
+// kafkaJS starts the client, and installs its packages first when they aren't there.
+func kafkaJS(t *testing.T) *process {
+	t.Helper()
+	npm.Lock()
+	defer npm.Unlock()
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("npm is not installed")
 	}
@@ -26,6 +47,5 @@ func TestKafkaJS(t *testing.T) {
 		cmd.Dir = dir
 		output(t, cmd, "")
 	})
-	c := startProcess(t, exec.Command("node", "js/kafkajs_client.js", dir))
-	exercise(t, c, offers{codecs: codecs, idempotence: true, admin: allVerbs})
+	return startProcess(t, exec.Command("node", "js/kafkajs_client.js", dir))
 }

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "the broker's folder is kept:", shared.broker.Dir)
 		}
 	}
+	os.RemoveAll(compiled.dir)
 	os.Exit(code)
 }
 
@@ -65,6 +66,18 @@ func target(t *testing.T) *brokers.Broker {
 				"log.segment.delete.delay.ms":     "1000",
 				"log.initial.task.delay.ms":       "500",
 				"log.retention.check.interval.ms": "1000",
+
+				// Groups that move at once, and few partitions of the internal topics to load.
+				"group.initial.rebalance.delay.ms":                            "0",
+				"group.min.session.timeout.ms":                                "1000",
+				"group.consumer.min.heartbeat.interval.ms":                    "100",
+				"group.consumer.heartbeat.interval.ms":                        "200",
+				"group.consumer.min.session.timeout.ms":                       "1000",
+				"group.consumer.session.timeout.ms":                           "6000",
+				"group.consumer.assignment.interval.ms":                       "0",
+				"offsets.topic.num.partitions":                                "5",
+				"transaction.state.log.num.partitions":                        "5",
+				"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
 			},
 		})
 	})

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +29,11 @@ import (
 //	grow TOPIC TOTAL
 //	delete-records TOPIC PARTITION OFFSET
 //	delete TOPIC
+//
+// Those of groups are at processGroups, those of transactions at processTransactions. Tests that run
+// at once may share a process: it does one command at a time.
 type process struct {
+	mu     sync.Mutex // held while a command is done
 	in     io.WriteCloser
 	lines  chan string
 	stderr *tail
@@ -55,15 +61,20 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
+	out, end, err := os.Pipe() // not the command's own, which is closed when the process ends, read or not
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout = end
+	child, err := brokers.StartChild(cmd)
+	end.Close()
+	if err != nil {
+		out.Close()
 		t.Fatal(err)
 	}
 	go func() {
 		defer close(p.lines)
+		defer out.Close()
 		s := bufio.NewScanner(out)
 		s.Buffer(nil, 1<<20)
 		for s.Scan() {
@@ -72,12 +83,12 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	}()
 	t.Cleanup(func() {
 		p.in.Close()
-		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		kill := time.AfterFunc(10*time.Second, child.Kill)
 		defer kill.Stop()
 		for range p.lines {
 			continue
 		}
-		_ = cmd.Wait() // what it did was checked by its answers
+		_ = child.Wait() // what it did was checked by its answers
 	})
 	return p
 }
@@ -85,6 +96,8 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 const commandTimeout = 60 * time.Second
 
 func (p *process) do(format string, args ...any) ([]string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if _, err := fmt.Fprintf(p.in, format+"\n", args...); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, p.stderr.data)
 	}

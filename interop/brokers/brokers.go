@@ -16,10 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -52,10 +50,8 @@ type Broker struct {
 	DataDir string    // the one log dir
 	Started time.Time // when the process was last started
 
-	opt  Options
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended; read after done
+	opt   Options
+	child *Child // nil until the first start
 }
 
 // startTimeout bounds how long a broker may take to listen; a JVM on a busy machine is slow.
@@ -100,24 +96,12 @@ func (b *Broker) start(ctx context.Context) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = b.Dir
 	cmd.Env = append(os.Environ(), b.opt.Env...)
-	endWithParent(cmd)
-	// The thread that starts the child must outlive it, or the child is told that its parent ended.
-	started := make(chan error)
-	done := make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		b.Started = time.Now()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			b.err = cmd.Wait()
-		}
-		close(done)
-	}()
-	if err := <-started; err != nil {
+	b.Started = time.Now()
+	child, err := StartChild(cmd)
+	if err != nil {
 		return err
 	}
-	b.cmd, b.done = cmd, done
+	b.child = child
 	if err := b.waitListening(ctx); err != nil {
 		b.Kill()
 		return err
@@ -129,7 +113,7 @@ func (b *Broker) start(ctx context.Context) error {
 func (b *Broker) LogFile() string { return filepath.Join(b.Dir, "log") }
 
 // PID is the broker's process id.
-func (b *Broker) PID() int { return b.cmd.Process.Pid }
+func (b *Broker) PID() int { return b.child.PID() }
 
 func (b *Broker) waitListening(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -143,8 +127,8 @@ func (b *Broker) waitListening(ctx context.Context) error {
 			return conn.Close()
 		}
 		select {
-		case <-b.done:
-			return fmt.Errorf("the %s broker ended at start: %w\n%s", b.Kind, b.err, b.logTail())
+		case <-b.child.Done():
+			return fmt.Errorf("the %s broker ended at start: %w\n%s", b.Kind, b.child.Wait(), b.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("the %s broker does not listen on %s: %w\n%s", b.Kind, b.Addr, ctx.Err(), b.logTail())
 		case <-tick.C:
@@ -164,44 +148,17 @@ func (b *Broker) logTail() string {
 // Stop asks the broker to end and waits for it. A broker that has not ended after 30 s is killed,
 // and that is an error.
 func (b *Broker) Stop() error {
-	if b.ended() {
-		return nil
+	if err := b.child.Stop(); err != nil {
+		return fmt.Errorf("the %s broker: %w", b.Kind, err)
 	}
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-b.done:
-		return nil
-	case <-time.After(30 * time.Second):
-		b.Kill()
-		return fmt.Errorf("the %s broker did not stop within 30 s", b.Kind)
-	}
+	return nil
 }
 
 // Kill ends the broker at once, as kill -9 does, and waits until it is gone.
-func (b *Broker) Kill() {
-	if b.ended() {
-		return
-	}
-	_ = b.cmd.Process.Kill() // fails only when it has ended
-	<-b.done
-}
+func (b *Broker) Kill() { b.child.Kill() }
 
 // Running says whether the process is still there.
-func (b *Broker) Running() bool { return !b.ended() }
-
-func (b *Broker) ended() bool {
-	if b.done == nil {
-		return true
-	}
-	select {
-	case <-b.done:
-		return true
-	default:
-		return false
-	}
-}
+func (b *Broker) Running() bool { return !b.child.ended() }
 
 // FreePort returns a loopback port below 32768, where the kernel takes none for outgoing
 // connections. Nothing holds it: a port in use at Start is an error of Start.

@@ -18,7 +18,7 @@ type Jars string
 // The sets. Each has a pom of its own beside this file.
 const (
 	ServerJars Jars = "server" // Apache Kafka 4.4.0: broker and Java clients
-	ToolsJars  Jars = "tools"  // Apache Kafka 4.3.1: command-line tools
+	ToolsJars  Jars = "tools"  // Apache Kafka 4.3.1: command-line tools, Streams, Connect, MirrorMaker 2
 )
 
 //go:embed server.pom.xml tools.pom.xml
@@ -149,6 +149,13 @@ var tools = map[string]string{
 	"console-consumer":    "org.apache.kafka.tools.consumer.ConsoleConsumer",
 	"perf-producer":       "org.apache.kafka.tools.ProducerPerformance",
 	"verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
+	"verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
+	"consumer-groups":     "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+	"groups":              "org.apache.kafka.tools.GroupsCommand",
+	"transactions":        "org.apache.kafka.tools.TransactionsCommand",
+	"streams-reset":       "org.apache.kafka.tools.StreamsResetter",
+	"connect-distributed": "org.apache.kafka.connect.cli.ConnectDistributed",
+	"connect-mirror":      "org.apache.kafka.connect.mirror.MirrorMaker",
 	"dump-log":            "org.apache.kafka.tools.DumpLogSegments",
 	"reassign":            "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
 	"leader-election":     "org.apache.kafka.tools.LeaderElectionCommand",

@@ -25,13 +25,17 @@ import org.apache.kafka.common.config.ConfigResource;
 public class Client {
     private static final String TEXT =
         " the quick brown fox jumps over the lazy dog and then does so again, and again, and once more; ";
-    private static final String STRINGS = "org.apache.kafka.common.serialization.String";
+    static final String STRINGS = "org.apache.kafka.common.serialization.String";
 
     private final String bootstrap;
+    private final Members members;
+    private final Transactions transactions;
     private Admin admin;
 
     private Client(String bootstrap) {
         this.bootstrap = bootstrap;
+        this.members = new Members(bootstrap);
+        this.transactions = new Transactions(bootstrap);
     }
 
     public static void main(String[] args) throws Exception {
@@ -69,6 +73,15 @@ public class Client {
             case "delete-records" -> admin().deleteRecords(Map.of(new TopicPartition(a[1], Integer.parseInt(a[2])),
                 RecordsToDelete.beforeOffset(Long.parseLong(a[3])))).all().get();
             case "delete" -> admin().deleteTopics(List.of(a[1])).all().get();
+            case "join" -> members.join(a[1], a[2], a[3], a.length > 4 ? configs(a[4]) : Map.of());
+            case "read" -> members.read(a[1]);
+            case "commit" -> members.commit(a[1]);
+            case "rebalances" -> members.rebalances(a[1]);
+            case "leave" -> members.leave(a[1]);
+            case "transact" -> transactions.transact(a[1], a[2], a[3], Integer.parseInt(a[4]), a[5]);
+            case "move" -> transactions.move(a[1], a[2], a[3], a[4], Integer.parseInt(a[5]), a[6]);
+            case "committed" -> transactions.committed(a[1], Integer.parseInt(a[2]));
+            case "fenced" -> transactions.fenced(a[1], a[2]);
             default -> throw new IllegalArgumentException(a[0]);
         }
     }

@@ -18,7 +18,18 @@ def show(r):
 
 
 def configs(arg):
-    return dict(pair.split("=", 1) for pair in arg.split(","))
+    return dict(pair.split("=", 1) for pair in arg.split(",") if pair)
+
+
+def placed(topic, partition, offset, value):
+    print(f"placed {topic} {partition} {offset} {value.decode()}")
+
+
+def show_values(values):
+    print("values", *(v.decode() for v in values))
+
+
+TIMEOUT = 30  # seconds
 
 
 def read_commands():

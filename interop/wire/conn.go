@@ -6,6 +6,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Conn struct {
 	sent      int32 // correlation id of the next request
 	received  int32 // correlation id of the next response
 	out, in   []byte
+	buffered  *bufio.Reader // of Conn: a small response costs one system call
 }
 
 // Dial opens a connection to a broker.
@@ -38,7 +40,7 @@ func Dial(addr string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: nc, formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID("wire"))}, nil
+	return &Conn{Conn: nc, formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID("wire")), buffered: bufio.NewReader(nc)}, nil
 }
 
 // Frame returns the request as bytes on the wire, size first, with the correlation id given.
@@ -91,7 +93,7 @@ func (c *Conn) ReceiveFrame() ([]byte, error) {
 		return nil, err
 	}
 	var size [4]byte
-	if _, err := io.ReadFull(c.Conn, size[:]); err != nil {
+	if _, err := io.ReadFull(c.buffered, size[:]); err != nil {
 		return nil, err
 	}
 	n := int(int32(binary.BigEndian.Uint32(size[:])))
@@ -102,7 +104,7 @@ func (c *Conn) ReceiveFrame() ([]byte, error) {
 		c.in = make([]byte, n+n/4)
 	}
 	c.in = c.in[:n]
-	if _, err := io.ReadFull(c.Conn, c.in); err != nil {
+	if _, err := io.ReadFull(c.buffered, c.in); err != nil {
 		return nil, fmt.Errorf("within a response of %d bytes: %w", n, err)
 	}
 	want := c.received
