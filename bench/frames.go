@@ -76,6 +76,11 @@ func (b *prebuilt) send(ctx context.Context, addr string, n, inFlight int) error
 		return err
 	}
 	defer c.Close()
+	return pipeline(ctx, c, n, inFlight, func(i int) []byte { return b.frames[i%variants] })
+}
+
+// pipeline sends n produce requests with some in flight and checks every answer.
+func pipeline(ctx context.Context, c *wire.Conn, n, inFlight int, frame func(i int) []byte) error {
 	slots := make(chan struct{}, inFlight)
 	answered := make(chan error, 1)
 	go func() {
@@ -99,7 +104,7 @@ func (b *prebuilt) send(ctx context.Context, addr string, n, inFlight int) error
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := c.SendFrame(b.frames[i%variants]); err != nil {
+		if err := c.SendFrame(frame(i)); err != nil {
 			return errors.Join(err, <-answered)
 		}
 	}

@@ -155,11 +155,6 @@ func (r *runner) start(ctx context.Context, dir string) (*brokers.Broker, error)
 	}}
 	switch {
 	case r.kind == brokers.Jocko:
-		for _, k := range []string{
-			"offsets.topic.num.partitions", "transaction.state.log.num.partitions", "group.initial.rebalance.delay.ms",
-		} {
-			delete(opt.Config, k)
-		}
 		maps.Copy(opt.Config, r.h.opt.config)
 	case !r.w.own:
 		// While it is stopped it sends its controller no heartbeats. A broker that is restarted needs
@@ -213,7 +208,7 @@ func (r *runner) measure(ctx context.Context, warming bool) (values, error) {
 		kind: r.kind, broker: r.broker, start: r.start, placement: r.placement, warming: warming,
 		dir:   filepath.Join(r.dir, fmt.Sprintf("run-%d", r.runs)),
 		topic: fmt.Sprintf("bench-%d", r.h.topics),
-		short: r.h.opt.short, seconds: r.h.opt.seconds, bytes: r.h.opt.bytes,
+		short: r.h.opt.short, seconds: r.h.opt.seconds, bytes: r.h.opt.bytes, logBytes: r.h.opt.logBytes,
 	}
 	defer os.RemoveAll(e.dir)
 	return r.w.run(ctx, e)

@@ -34,6 +34,7 @@ type options struct {
 	warm      time.Duration
 	seconds   time.Duration
 	bytes     int64
+	logBytes  int64
 	dir       string
 	out       string
 	heap      string
@@ -100,6 +101,7 @@ func parse() (opt options, list bool, err error) {
 	flag.DurationVar(&opt.warm, "warm", 60*time.Second, "how long Kafka is warmed up; Jocko gets a tenth")
 	flag.DurationVar(&opt.seconds, "time", 20*time.Second, "length of a timed run")
 	flag.Int64Var(&opt.bytes, "bytes", 2<<30, "bytes of a run that is measured by size")
+	flag.Int64Var(&opt.logBytes, "log-bytes", 5e9, "bytes of the internal topic that G2 loads")
 	flag.StringVar(&opt.dir, "dir", "", "folder for the brokers' data; default the system's temporary folder")
 	flag.StringVar(&opt.out, "out", "", "append the table to this file; default docs/benchmarks.md when all pairs have both brokers, - for none")
 	flag.StringVar(&opt.heap, "heap", "1g", "Kafka's heap")
@@ -150,6 +152,9 @@ func shorten(opt *options, set map[string]bool) {
 	}
 	if !set["bytes"] {
 		opt.bytes = 1 << 30
+	}
+	if !set["log-bytes"] {
+		opt.logBytes = 5e8
 	}
 }
 

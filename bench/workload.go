@@ -57,6 +57,7 @@ type env struct {
 	short     bool
 	seconds   time.Duration
 	bytes     int64
+	logBytes  int64 // of an internal topic that is loaded
 }
 
 // scaled returns full, or one tenth of it in the short form.

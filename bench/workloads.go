@@ -1,6 +1,11 @@
 package main
 
-import "time"
+import (
+	"maps"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
 
 // workloads are the rows, in the order they run. Their ids, floors and goals are those of the
 // project's list of performance goals.
@@ -68,6 +73,13 @@ var workloads = []*workload{
 		id: "P14b", title: "fan-out 1 to 100 at 5 MB/s in", placement: pinned, run: fanOut(100, 5),
 		goals: []goal{less("CPU s/GB out", 0.8, 0.5)},
 	},
+	transactionsRow("P6a", 1),
+	transactionsRow("P6b", 8),
+	{
+		id: "P18", title: "100 groups that commit the offsets of 10 partitions, each as fast as it can", placement: pinned,
+		config: coordinatorConfig, run: offsetCommits(100, 10),
+		goals: []goal{more("commits/s", 1.5, 3)},
+	},
 	{
 		id: "L4", title: "end to end at 10,000 records/s, acks=1", placement: free, run: endToEnd(10_000),
 		goals: []goal{less("p50 ms", 0.8, 0.4).atMost(0.15)},
@@ -111,6 +123,14 @@ var workloads = []*workload{
 		id: "F17", title: "10,000 idle connections", placement: free, own: true, run: idleConnections(10_000),
 		goals: []goal{less("KiB/connection", 0.5, 0).atMost(8)},
 	},
+	rebalanceRow("F19a", "classic, range", classic(kgo.RangeBalancer()), 20),
+	rebalanceRow("F19b", "classic, cooperative-sticky", classic(kgo.CooperativeStickyBalancer()), 11),
+	rebalanceRow("F19c", "consumer, uniform", consumer(), 11),
+	unpaced(rebalanceRow("F19d", "consumer, uniform, group.consumer.assignment.interval.ms=0", consumer(), 11)),
+	idleGroupsRow("G1a", "classic protocol, a heartbeat each 3 s", classic(kgo.RangeBalancer()), 3*time.Second),
+	idleGroupsRow("G1b", "consumer protocol, a heartbeat each 5 s", consumer(), 5*time.Second),
+	loadingRow("G2a", 1),
+	loadingRow("G2b", 50),
 	{
 		id: "F21", title: "size of the binary, or of the jars", placement: free, own: true, run: binarySize,
 		goals: []goal{less("MiB", 0, 0).atMost(40)},
@@ -128,5 +148,48 @@ func catchUpRow(id string, consumers int, throughput goal) *workload {
 	return &workload{
 		id: id, title: "catch-up from the page cache, " + itoa(consumers) + " consumers", placement: pinned,
 		run: catchUp(consumers), goals: []goal{throughput, less("CPU s/GB", 0, 0.65)},
+	}
+}
+
+func transactionsRow(id string, producers int) *workload {
+	return &workload{
+		id: id, title: "transactions of 100 records of 1 KiB to each of 4 partitions, " + itoa(producers) + " producers", placement: pinned,
+		config: coordinatorConfig, run: transactions(producers),
+		goals: []goal{more("txn/s", 1, 2), less("commit p99 ms", 0, 0.4)},
+	}
+}
+
+// rebalanceRow is a group of 200 members that subscribe to 10 topics of 200 partitions: with 20 of
+// 100, range would leave half of the members without any. most is what a member may hold when one of
+// them is gone.
+func rebalanceRow(id, protocol string, r recruit, most int) *workload {
+	return &workload{
+		id: id, title: "a group of 200 members and 2,000 partitions from join to stable, and after one leaves: " + protocol, placement: pinned,
+		config: coordinatorConfig, run: rebalance(r, 10, 200, shares{share{200, 2000, 10}, share{199, 2000, most}}),
+		goals: []goal{less("join s", 1, 0.4), less("leave s", 1, 0.4)},
+	}
+}
+
+// unpaced has assignments computed whenever a group changes. By default both brokers do so once a
+// second for a group, and a group that forms takes no less than that second.
+func unpaced(w *workload) *workload {
+	w.config = maps.Clone(w.config)
+	w.config["group.consumer.assignment.interval.ms"] = "0"
+	return w
+}
+
+func idleGroupsRow(id, protocol string, r recruit, interval time.Duration) *workload {
+	return &workload{
+		id: id, title: "1,000 idle groups of 3 members: " + protocol, placement: free, own: true,
+		config: coordinatorConfig, run: idleGroups(1000, r, interval),
+		goals: []goal{less("idle CPU %", 0, 0.3), less("RSS MiB", 0, 0.2)},
+	}
+}
+
+func loadingRow(id string, parts int32) *workload {
+	return &workload{
+		id: id, title: "start over 5 GB of committed offsets (500 MB in the short form), 100,000 keys, in " + itoa(int(parts)) + " partitions", placement: free, own: true,
+		config: loadingConfig(parts), run: loadOffsets(parts),
+		goals: []goal{less("all groups s", 0, 0).atMost(15), less("peak RSS MiB", 0, 0).atMost(256)},
 	}
 }
