@@ -123,10 +123,7 @@ func (s *Shard) readAhead(ctx context.Context, chunks chan<- chunk, next, end re
 		defer loadBuffers.Put(bufs[i])
 	}
 	for i := 0; next < end; i++ {
-		batches, after, err := s.log.ReadInternal(bufs[i%2][:], next)
-		if err != nil {
-			err = fmt.Errorf("reading at offset %d: %w", next, err)
-		}
+		batches, after, err := s.read(bufs[i%2][:], next)
 		select {
 		case chunks <- chunk{batches, err}:
 		case <-ctx.Done():
@@ -137,6 +134,20 @@ func (s *Shard) readAhead(ctx context.Context, chunks chan<- chunk, next, end re
 		}
 		next = after
 	}
+}
+
+// read reads a piece of the log. A panic is an error: the process doesn't end for
+// a log that can't be read.
+func (s *Shard) read(buf []byte, from record.Offset) (batches []byte, next record.Offset, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+		if err != nil {
+			err = fmt.Errorf("reading at offset %d: %w", from, err)
+		}
+	}()
+	return s.log.ReadInternal(buf, from)
 }
 
 // replayer applies batches to a machine.

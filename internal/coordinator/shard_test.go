@@ -72,7 +72,6 @@ func set(group string, v int64) coordinator.Record {
 // bench is a shard over a log in memory.
 type rig struct {
 	t       *testing.T
-	log     *coordtest.Log
 	rt      *coordinator.Runtime
 	machine *counter // the newest
 	cancel  context.CancelFunc
@@ -81,7 +80,7 @@ type rig struct {
 
 const topic = "__consumer_offsets"
 
-func newRig(t *testing.T, log *coordtest.Log) *rig {
+func newRig(t *testing.T, log coordinator.Log) *rig {
 	img, _, err := metadata.Empty().Apply([]metadata.Record{
 		&protocol.TopicRecord{Name: topic, TopicId: protocol.UUID{1}},
 		&protocol.PartitionRecord{TopicId: protocol.UUID{1}, PartitionId: 0, Replicas: []int32{1}, Isr: []int32{1}, Leader: 1, LeaderEpoch: 3},
@@ -89,7 +88,7 @@ func newRig(t *testing.T, log *coordtest.Log) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, log: log, done: make(chan struct{})}
+	r := &rig{t: t, done: make(chan struct{})}
 	r.rt = coordinator.NewRuntime(coordinator.Options{
 		Topic: topic, Self: 1, Image: func() *metadata.Image { return img },
 		Log: func(int32) (coordinator.Log, error) { return log, nil },
@@ -395,6 +394,25 @@ func TestOperationIsNotTorn(t *testing.T) {
 		}
 		if n := len(log.Batches()); n < 2 || n > 4 {
 			t.Errorf("%d batches", n)
+		}
+	})
+}
+
+// panicky is a log whose reads panic.
+type panicky struct{ *coordtest.Log }
+
+func (panicky) ReadInternal([]byte, record.Offset) ([]byte, record.Offset, error) {
+	panic("unreadable")
+}
+
+func TestPanicWhileReadingIsAnError(t *testing.T) {
+	log := &coordtest.Log{}
+	bubble(t, log, func(r *rig) { r.must(r.set("a", 1)) })
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, panicky{log})
+		defer r.stop()
+		if _, err := r.set("a", 2); err == nil {
+			t.Error("an operation was answered by a coordinator that can't be loaded")
 		}
 	})
 }
