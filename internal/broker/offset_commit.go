@@ -31,40 +31,54 @@ func (b *Broker) offsetCommit(ctx context.Context, rq *Request, m *protocol.Offs
 	if rq.Version() <= 4 {
 		r.RetentionMs = m.RetentionTimeMs
 	}
-	var codes []*int16
-	refused := false
+	c := commits{request: r}
 	for i := range m.Topics {
 		t := &m.Topics[i]
 		topic, err := b.committedTopic(rq, 10, t.Name, t.TopicId)
 		if err == nil && len(t.Partitions) == 0 {
 			continue
 		}
-		refused = refused || err != nil
+		c.refused = c.refused || err != nil
 		out := protocol.OffsetCommitResponseTopic{
 			Name: t.Name, TopicId: t.TopicId, Partitions: make([]protocol.OffsetCommitResponsePartition, len(t.Partitions)),
 		}
-		codes, r.Offsets = slices.Grow(codes, len(t.Partitions)), slices.Grow(r.Offsets, len(t.Partitions))
+		c.grow(len(t.Partitions))
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			out.Partitions[j].PartitionIndex = p.PartitionIndex
-			code := &out.Partitions[j].ErrorCode
-			if *code = b.checkCommitted(topic, err, p.PartitionIndex); *code != 0 {
-				refused = true
-				continue
-			}
-			codes = append(codes, code)
-			r.Offsets = append(r.Offsets, group.Commit{
-				Topic: topic.Name, TopicID: topic.ID, Partition: p.PartitionIndex,
-				Offset: p.CommittedOffset, LeaderEpoch: p.CommittedLeaderEpoch, Metadata: p.CommittedMetadata,
+			c.add(b, topic, err, &out.Partitions[j].ErrorCode, group.Commit{
+				Partition: p.PartitionIndex, Offset: p.CommittedOffset, LeaderEpoch: p.CommittedLeaderEpoch, Metadata: p.CommittedMetadata,
 			})
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	b.commitOffsets(ctx, rq, r, codes)
-	if refused {
+	b.commitOffsets(ctx, rq, r, c.codes)
+	if c.refused {
 		resp.Topics = mergeTopics(resp.Topics, committedTo, joinCommitted)
 	}
 	return resp
+}
+
+// commits gathers what of a request is worth asking the coordinator for, and
+// where the codes of its answer go.
+type commits struct {
+	request *group.CommitRequest
+	codes   []*int16
+	refused bool // some of the request isn't
+}
+
+func (c *commits) grow(n int) {
+	c.codes, c.request.Offsets = slices.Grow(c.codes, n), slices.Grow(c.request.Offsets, n)
+}
+
+// add takes an offset of a topic, or of one that err says there isn't.
+func (c *commits) add(b *Broker, topic *metadata.Topic, err error, code *int16, o group.Commit) {
+	if *code = b.checkCommitted(topic, err, o.Partition); *code != 0 {
+		c.refused = true
+		return
+	}
+	o.Topic, o.TopicID = topic.Name, topic.ID
+	c.codes, c.request.Offsets = append(c.codes, code), append(c.request.Offsets, o)
 }
 
 // topicName is a topic in a request that names topics, or has their ids.

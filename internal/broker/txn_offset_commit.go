@@ -31,36 +31,28 @@ func (b *Broker) txnOffsetCommit(ctx context.Context, rq *Request, m *protocol.T
 		Group: m.GroupId, Member: m.MemberId, Instance: m.GroupInstanceId, Epoch: m.GenerationIdOrMemberEpoch, RetentionMs: -1,
 		Txn: &coordinator.Txn{ProducerID: p.ID, ProducerEpoch: p.Epoch},
 	}
-	var codes []*int16
-	refused := false
+	c := commits{request: r}
 	for i := range m.Topics {
 		t := &m.Topics[i]
 		topic, err := b.committedTopic(rq, 6, t.Name, t.TopicId)
 		if err == nil && len(t.Partitions) == 0 {
 			continue
 		}
-		refused = refused || err != nil
+		c.refused = c.refused || err != nil
 		out := protocol.TxnOffsetCommitResponseTopic{
 			Name: t.Name, TopicId: t.TopicId, Partitions: make([]protocol.TxnOffsetCommitResponsePartition, len(t.Partitions)),
 		}
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			out.Partitions[j].PartitionIndex = p.PartitionIndex
-			code := &out.Partitions[j].ErrorCode
-			if *code = b.checkCommitted(topic, err, p.PartitionIndex); *code != 0 {
-				refused = true
-				continue
-			}
-			codes = append(codes, code)
-			r.Offsets = append(r.Offsets, group.Commit{
-				Topic: topic.Name, TopicID: topic.ID, Partition: p.PartitionIndex,
-				Offset: p.CommittedOffset, LeaderEpoch: p.CommittedLeaderEpoch, Metadata: p.CommittedMetadata,
+			c.add(b, topic, err, &out.Partitions[j].ErrorCode, group.Commit{
+				Partition: p.PartitionIndex, Offset: p.CommittedOffset, LeaderEpoch: p.CommittedLeaderEpoch, Metadata: p.CommittedMetadata,
 			})
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	b.commitInTxn(ctx, rq, m, r, codes)
-	if refused {
+	b.commitInTxn(ctx, rq, m, r, c.codes)
+	if c.refused {
 		resp.Topics = mergeTopics(resp.Topics, txnCommittedTo, joinTxnCommitted)
 	}
 	return resp

@@ -25,12 +25,6 @@ func (a *Answer[T]) Give(v T) {
 	}
 }
 
-// Fail answers with an error.
-func (a *Answer[T]) Fail(err error) { a.give(err) }
-
-// Given tells that the answer has been given.
-func (a *Answer[T]) Given() bool { return a.given }
-
 // promise is the part of an Answer that doesn't depend on its type.
 type promise struct {
 	shard *Shard
