@@ -20,16 +20,17 @@ const module = "github.com/travisjeffery/jocko/"
 // other package of this module. A new edge is a change to this table, to be
 // seen in review. Test files may import more.
 var mayImport = map[string][]string{
-	"internal/protocol":        {},
+	"internal/poison":          {},
+	"internal/protocol":        {"internal/poison"},
 	"internal/protocol/schema": {},
 	"internal/protocol/gen":    {"internal/protocol/schema"},
-	"internal/record":          {},
+	"internal/record":          {"internal/poison"},
 	"internal/vfs":             {},
 	"internal/config":          {},
 	"internal/config/gen":      {"internal/config"},
 	"internal/metrics":         {},
 
-	"internal/commitlog": {"internal/protocol", "internal/record", "internal/vfs"},
+	"internal/commitlog": {"internal/poison", "internal/protocol", "internal/record", "internal/vfs"},
 	"internal/metadata":  {"internal/protocol", "internal/record"},
 
 	"internal/raft":    {"internal/metadata", "internal/protocol", "internal/vfs"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 
 	"internal/controller": {"internal/config", "internal/metadata", "internal/protocol", "internal/record"},
 
-	"internal/coordinator":           {"internal/metadata", "internal/protocol", "internal/record", "internal/replica"},
+	"internal/coordinator":           {"internal/metadata", "internal/poison", "internal/protocol", "internal/record", "internal/replica"},
 	"internal/coordinator/coordtest": {"internal/coordinator", "internal/protocol", "internal/record", "internal/replica"},
 	"internal/coordinator/group": {
 		"internal/config", "internal/coordinator", "internal/metadata", "internal/metrics", "internal/protocol", "internal/record",
@@ -46,10 +47,10 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/coordinator", "internal/metadata", "internal/metrics", "internal/protocol", "internal/record",
 	},
 
-	"internal/server": {"internal/metrics", "internal/protocol"},
+	"internal/server": {"internal/metrics", "internal/poison", "internal/protocol"},
 	"internal/broker": {
 		"internal/commitlog", "internal/config", "internal/controller", "internal/coordinator", "internal/coordinator/group",
-		"internal/coordinator/txn", "internal/metadata", "internal/metrics", "internal/protocol", "internal/raft",
+		"internal/coordinator/txn", "internal/metadata", "internal/metrics", "internal/poison", "internal/protocol", "internal/raft",
 		"internal/record", "internal/replica", "internal/server",
 	},
 	"internal/admin": {"internal/metrics"},

@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // Size classes of pooled frames are powers of two, from 1 KiB to 8 MiB. Larger frames are left to the garbage collector.
@@ -69,11 +71,7 @@ func (f *Frame) Release() {
 	case n > 0:
 		return
 	}
-	if poison {
-		for i := range f.buf {
-			f.buf[i] = 0xdb
-		}
-	}
+	poison.Bytes(f.buf)
 	if class := frameClass(cap(f.buf)); class >= 0 {
 		framePools[class].Put(f)
 	}

@@ -1,0 +1,6 @@
+//go:build !poison
+
+package poison
+
+// On reports whether released buffers are overwritten.
+const On = false

@@ -1,5 +1,0 @@
-//go:build poison
-
-package protocol
-
-const poison = true
