@@ -4,7 +4,7 @@ SEED ?= 1
 REQUESTS ?= 2400
 GOBIN := $(CURDIR)/bin
 
-.PHONY: build test race fuzz faults gen rewrite lint interop differential text bench bench-full examples ci
+.PHONY: build test race fuzz faults gen rewrite plants lint interop differential text bench bench-full examples ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/jocko ./cmd/jocko
@@ -30,6 +30,12 @@ gen:
 # Rewrites the expectations of the text scripts in testdata; review the diff.
 rewrite:
 	go test $$(grep -rl --include='*_test.go' 'flag.Bool("rewrite"' . | grep -v '^./\(interop\|bench\)/' | xargs -r -n1 dirname | sort -u) -rewrite
+
+# Plants the faults of testdata/plants, one at a time and without touching the tree, and runs the tests that must notice.
+# PLANTS is a pattern for their titles: make plants PLANTS=flush.
+PLANTS ?= .
+plants:
+	go test -count=1 -v -timeout 3h -run TestPlants -plants '$(PLANTS)' .
 
 lint:
 	cd tools && GOBIN=$(GOBIN) go install tool
