@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
 )
@@ -15,9 +15,16 @@ import (
 // loadBytes is how much of the log is read at once while it is replayed.
 const loadBytes = 1 << 20
 
-// loadBuffers are lent to those who load: a broker that becomes the leader of
-// fifty partitions needs one for each that loads at the time, not fifty.
-var loadBuffers = sync.Pool{New: func() any { return new([loadBytes]byte) }}
+// loadBuffers is what one load reads into: a chunk is read while the one before
+// it is replayed.
+type loadBuffers [2][loadBytes]byte
+
+// loadPool lends to those who load: a broker that becomes the leader of fifty
+// partitions needs buffers for each that loads at the time, not fifty.
+var loadPool = poison.NewPool(nil, func(b *loadBuffers) {
+	poison.Bytes(b[0][:])
+	poison.Bytes(b[1][:])
+})
 
 // loadProgress is what others may see of a load.
 type loadProgress struct {
@@ -28,35 +35,43 @@ type loadProgress struct {
 
 // load replays the log into a new machine. Operations that come meanwhile are
 // told to ask again.
-func (s *Shard) load(ctx context.Context) (err error) {
+func (s *Shard) load(ctx context.Context) error {
 	s.state = protocol.ErrCoordinatorLoadInProgress
 	s.loaded.done.Store(false)
 	s.loaded.bytes.Store(0)
 	if err := s.turnToLoad(ctx); err != nil {
 		return err
 	}
-	began := time.Now()
 	defer func() { <-s.options.loads }()
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic while the log was replayed: %v", r)
-		}
-	}()
+	began := time.Now()
 	m := s.options.New(s)
-	next, err := s.replay(ctx, m)
+	next, err := s.replayInto(ctx, m)
 	if err != nil {
 		s.cancelTimers()
 		m.Unloaded()
 		return err
 	}
 	s.machine, s.next, s.state = m, next, nil
-	m.Loaded()
 	s.loaded.ns.Store(int64(time.Since(began)))
 	s.loaded.done.Store(true)
 	if n := s.loaded.bytes.Load(); n > 0 {
 		s.logger.Info("coordinator loaded", "bytes", n, "ms", time.Since(began).Milliseconds())
 	}
 	return nil
+}
+
+// replayInto replays the log into m and returns where it ends. A panic of the
+// machine is an error.
+func (s *Shard) replayInto(ctx context.Context, m Machine) (next record.Offset, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic while the log was replayed: %v", r)
+		}
+	}()
+	if next, err = s.replay(ctx, m); err == nil {
+		m.Loaded()
+	}
+	return next, err
 }
 
 // turnToLoad waits until few enough others load: their buffers count. Where
@@ -79,21 +94,24 @@ func (s *Shard) turnToLoad(ctx context.Context) error {
 	}
 }
 
-// replay reads the log to its end and returns where that is.
+// replay reads the log to its end and returns where that is. The buffers are its
+// own until the reader has ended and the last chunk is replayed, however it ends.
 func (s *Shard) replay(ctx context.Context, m Machine) (record.Offset, error) {
 	next, end := s.log.Bounds()
 	if next == end {
 		return end, nil
 	}
+	bufs := loadPool.Get()
+	defer loadPool.Put(bufs)
 	ctx, cancel := context.WithCancel(ctx)
 	chunks := make(chan chunk)
-	go s.readAhead(ctx, chunks, next, end)
+	go s.readAhead(ctx, bufs, chunks, next, end)
 	defer func() {
 		cancel()
-		for range chunks { // until it has ended
+		for range chunks { // until the reader has ended
 		}
 	}()
-	r := replayer{shard: s, machine: m}
+	r := newReplayer(s, m)
 	for c := range chunks {
 		if c.err != nil {
 			return 0, c.err
@@ -109,19 +127,15 @@ func (s *Shard) replay(ctx context.Context, m Machine) (record.Offset, error) {
 
 // chunk is a piece of the log.
 type chunk struct {
-	batches []byte // valid until the next chunk is received
+	batches []byte // valid until the next chunk is received, or the buffers are given back
 	err     error
 }
 
 // readAhead reads the log from next to end, a chunk ahead of who replays it. It
-// closes chunks when it is through, after an error, and when ctx ends.
-func (s *Shard) readAhead(ctx context.Context, chunks chan<- chunk, next, end record.Offset) {
+// closes chunks when it is through, after an error, and when ctx ends, and
+// touches the buffers no more.
+func (s *Shard) readAhead(ctx context.Context, bufs *loadBuffers, chunks chan<- chunk, next, end record.Offset) {
 	defer close(chunks)
-	var bufs [2]*[loadBytes]byte
-	for i := range bufs {
-		bufs[i] = loadBuffers.Get().(*[loadBytes]byte)
-		defer loadBuffers.Put(bufs[i])
-	}
 	for i := 0; next < end; i++ {
 		batches, after, err := s.read(bufs[i%2][:], next)
 		select {
@@ -156,6 +170,11 @@ type replayer struct {
 	machine Machine
 	decoder protocol.Decoder
 	unknown int // records of types that the machine doesn't know
+}
+
+// newReplayer decodes copies: what a machine keeps outlives the chunk it was in.
+func newReplayer(s *Shard, m Machine) *replayer {
+	return &replayer{shard: s, machine: m, decoder: protocol.Decoder{Copy: true}}
 }
 
 func (r *replayer) batches(rest []byte) error {

@@ -89,7 +89,7 @@ type At struct {
 type Machine interface {
 	// Kinds returns what records of a type are read into, nil for an unknown
 	// type. It may return the same values again and again: Replay keeps what
-	// they hold and not themselves.
+	// they hold, byte fields too, and not themselves.
 	Kinds(keyType int16) (key, value protocol.Record)
 	// Replay applies one record, while the log is loaded or after a decision.
 	// value is nil for a tombstone.

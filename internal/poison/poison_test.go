@@ -18,3 +18,19 @@ func TestBytes(t *testing.T) {
 		t.Errorf("%x, want %x", b[:cap(b)], want)
 	}
 }
+
+func TestPoolSpoilsWhatItGetsBack(t *testing.T) {
+	made, spoiled := 0, 0
+	p := poison.NewPool(func() *[]byte { made++; b := []byte("mine"); return &b }, func(b *[]byte) { spoiled++; poison.Bytes(*b) })
+	b := p.Get()
+	p.Put(b)
+	if want := map[bool]int{true: 1}[poison.On]; made != 1 || spoiled != want {
+		t.Errorf("made %d, spoiled %d", made, spoiled)
+	}
+	if mine := string(*b) == "mine"; mine == poison.On {
+		t.Errorf("a released value holds %q", *b)
+	}
+	if n := poison.NewPool[int](nil, nil).Get(); n == nil || *n != 0 {
+		t.Errorf("a new value is %v", n)
+	}
+}

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 )
@@ -26,7 +27,7 @@ const (
 )
 
 // Decoder reads primitives from bytes that may be hostile. The first error sticks: later reads return zero values.
-// What it returns aliases the bytes, strings apart. The zero Decoder reads from nothing.
+// What it returns aliases the bytes, strings apart, unless Copy is set. The zero Decoder reads from nothing.
 type Decoder struct {
 	b   []byte // what is left, of the message or of the tagged field being read
 	err error
@@ -34,12 +35,15 @@ type Decoder struct {
 	// Charge, when set, is called before memory is allocated, with the number of bytes; an error ends decoding. Memory
 	// that a reused message already holds is not charged again.
 	Charge func(n int) error
+
+	// Copy, when set, has byte fields copied: nothing that is returned aliases the bytes.
+	Copy bool
 }
 
 // NewDecoder returns a Decoder that reads from b.
 func NewDecoder(b []byte) *Decoder { return &Decoder{b: b} }
 
-// Reset begins anew at b and keeps Charge.
+// Reset begins anew at b and keeps Charge and Copy.
 func (d *Decoder) Reset(b []byte) { d.b, d.err = b, nil }
 
 // Err returns the first error.
@@ -234,7 +238,7 @@ func (d *Decoder) nullString(flex, nullable bool, prev *string) *string {
 	return &s
 }
 
-// bytes returns a slice of the input, nil for null and never nil otherwise.
+// bytes returns a slice of the input, or a copy; nil for null and never nil otherwise.
 func (d *Decoder) bytes(flex, nullable bool) []byte {
 	n := d.length(flex, true)
 	if d.err != nil {
@@ -246,7 +250,11 @@ func (d *Decoder) bytes(flex, nullable bool) []byte {
 		}
 		return nil
 	}
-	return d.take(n)
+	b := d.take(n)
+	if d.Copy && d.charge(len(b)) {
+		return bytes.Clone(b)
+	}
+	return b
 }
 
 func (d *Decoder) records(flex, nullable bool, prev Records) Records {

@@ -1,8 +1,6 @@
 package group
 
 import (
-	"bytes"
-
 	"github.com/travisjeffery/jocko/internal/coordinator"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
@@ -75,7 +73,7 @@ func (m *Machine) replayClassic(k *protocol.GroupMetadataKey, v *protocol.GroupM
 	}
 }
 
-// readClassic makes a group out of its record. What it keeps is copied.
+// readClassic makes a group out of its record.
 func (m *Machine) readClassic(name string, v *protocol.GroupMetadataValue) *classicGroup {
 	g := m.newClassicGroup(name)
 	g.typ, g.generation, g.protocol = v.ProtocolType, v.Generation, v.Protocol
@@ -96,12 +94,12 @@ func (m *Machine) readClassic(name string, v *protocol.GroupMetadataValue) *clas
 func readMember(r *protocol.GroupMetadataValueMemberMetadata, protocolName *string) *classicMember {
 	mb := &classicMember{
 		id: r.MemberId, instance: r.GroupInstanceId, clientID: r.ClientId, host: r.ClientHost,
-		sessionMs: r.SessionTimeout, rebalanceMs: r.RebalanceTimeout, assignment: bytes.Clone(r.Assignment),
+		sessionMs: r.SessionTimeout, rebalanceMs: r.RebalanceTimeout, assignment: r.Assignment,
 	}
 	if mb.rebalanceMs == -1 { // of a record older than v1
 		mb.rebalanceMs = mb.sessionMs
 	}
-	p := protocol.JoinGroupRequestProtocol{Metadata: bytes.Clone(r.Subscription)}
+	p := protocol.JoinGroupRequestProtocol{Metadata: r.Subscription}
 	if protocolName != nil {
 		p.Name = *protocolName
 	}
