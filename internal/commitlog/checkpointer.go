@@ -22,11 +22,13 @@ const (
 	allCheckpoints = recoveryPoints | highWatermarks | logStarts | cleanerOffsets
 )
 
-var checkpointFiles = [...]struct {
+type checkpointFile struct {
 	kind checkpointKind
 	file string
 	of   func(*Log) record.Offset // below 0: no line
-}{
+}
+
+var checkpointFiles = [...]checkpointFile{
 	{recoveryPoints, recoveryPointFile, func(l *Log) record.Offset { return l.RecoveryPoint() }},
 	{highWatermarks, highWatermarkFile, func(l *Log) record.Offset { return l.HighWatermark() }},
 	{logStarts, logStartFile, (*Log).startCheckpoint},

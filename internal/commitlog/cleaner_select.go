@@ -52,8 +52,12 @@ func (p *dirtyPart) cutUnsynced() bool {
 }
 
 // dirtyPart finds what may be compacted. It ends at a segment's end, below the active segment, the high watermark, the
-// last stable offset, and the first segment with a record younger than min.compaction.lag.ms.
+// last stable offset, and the first segment with a record younger than min.compaction.lag.ms. A log that no topic has claimed
+// has none.
 func (l *Log) dirtyPart() (dirtyPart, error) {
+	if !l.claimed.Load() {
+		return dirtyPart{}, nil
+	}
 	p, cfg := l.stablePart()
 	now := l.env.nowMs()
 	dirty := 0

@@ -19,8 +19,8 @@ import (
 // DirsOptions says how log directories are used. Zero values stand for the defaults.
 type DirsOptions struct {
 	Paths     []string           // log.dirs, made where missing
-	Config    LogConfig          // of logs for which ConfigFor says nothing; the zero value is DefaultLogConfig
-	ConfigFor func(TP) LogConfig // of logs found on disk, until SetConfig; nil: Config
+	Config    LogConfig          // the zero value is DefaultLogConfig
+	ConfigFor func(TP) LogConfig // claims the logs found on disk; nil: they have Config, and are unclaimed until SetConfig
 
 	ClusterID string // "": not known yet, see SetIdentity
 	NodeID    int32  // -1: not known yet
@@ -55,10 +55,6 @@ func (o *DirsOptions) setDefaults() {
 	o.Cleaner.setDefaults()
 	if o.Config == (LogConfig{}) {
 		o.Config = DefaultLogConfig()
-	}
-	if o.ConfigFor == nil {
-		c := o.Config
-		o.ConfigFor = func(TP) LogConfig { return c }
 	}
 	if o.Reserve == nil {
 		o.Reserve = defaultReserve
@@ -367,7 +363,7 @@ func (d *Dirs) every(ctx context.Context, interval time.Duration, do func(contex
 	}
 }
 
-// retain makes one pass of retention over all logs. Errors were logged with the directory or log they took offline.
+// retain makes one pass of retention over all claimed logs. Errors were logged with the directory or log they took offline.
 func (d *Dirs) retain(ctx context.Context) {
 	for _, l := range d.Logs() {
 		if ctx.Err() != nil {
@@ -404,12 +400,16 @@ func (d *Dirs) Close() error {
 		return nil
 	}
 	d.closed = true
-	epoch := d.brokerEpoch
+	registered := d.brokerEpoch
 	d.mu.Unlock()
 	var errs []error
 	for _, dir := range d.dirs {
 		if dir.Err() != nil {
 			continue
+		}
+		epoch := registered
+		if epoch < 0 {
+			epoch = dir.brokerEpoch // the start failed before the broker had a new one
 		}
 		if err := dir.close(epoch); err != nil {
 			errs = append(errs, err)

@@ -45,6 +45,7 @@ type Log struct {
 	start, end, highWatermark, recoveryPoint, flushed atomic.Int64
 	changes                                           atomic.Int64 // truncations, removals and replacements of segments
 
+	claimed   atomic.Bool  // a topic owns the log
 	cuts      atomic.Int64 // truncations
 	cleanedTo atomic.Int64 // where the cleaner stopped, for its checkpoint; -1: it never ran
 
@@ -122,8 +123,10 @@ func (l *Log) Config() LogConfig {
 	return *l.cfg
 }
 
-// SetConfig replaces the configuration. Sizes hold from the next append on, retention from the next pass.
+// SetConfig replaces the configuration. Sizes hold from the next append on, retention from the next pass. It also claims the
+// log: records of a log that was found on disk, and that no topic has claimed, are never removed.
 func (l *Log) SetConfig(c LogConfig) {
+	l.claimed.Store(true)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if *l.cfg != c {

@@ -31,11 +31,11 @@ func (d *Dirs) loadDir(dir *logDir) error {
 	for _, e := range entries {
 		tp, kind, ok := parseFolder(e.Name)
 		switch {
-		case e.IsDir && strings.HasSuffix(e.Name, folderSuffixes[folderDeleted]):
+		case e.IsDir && ok && kind == folderDeleted:
 			dir.trash.addFolder(filepath.Join(dir.path, e.Name), d.opt.Config.FileDeleteDelay)
-		case !e.IsDir && strings.HasSuffix(e.Name, tmpSuffix):
-			_ = d.env.fs.Remove(filepath.Join(dir.path, e.Name)) // a checkpoint that was not finished; it is overwritten by the next
-		case e.IsDir && ok && kind != folderDeleted && kind != folderStray:
+		case !e.IsDir && isUnfinished(e.Name):
+			_ = d.env.fs.Remove(filepath.Join(dir.path, e.Name)) // it is overwritten by the next
+		case e.IsDir && ok && kind != folderStray:
 			folders = append(folders, found{e.Name, tp, kind == folderFuture})
 		}
 	}
@@ -52,6 +52,13 @@ func (d *Dirs) loadDir(dir *logDir) error {
 		}
 	}
 	return err
+}
+
+// isUnfinished tells whether a file of a log directory is one of ours that was being replaced. Files of others are left alone.
+func isUnfinished(name string) bool {
+	plain, ok := strings.CutSuffix(name, tmpSuffix)
+	return ok && (plain == metaPropertiesFile || plain == cleanShutdownFile ||
+		slices.ContainsFunc(checkpointFiles[:], func(f checkpointFile) bool { return f.file == plain }))
 }
 
 // checkpoints is what the last run left.
@@ -87,7 +94,10 @@ func (d *Dirs) loadFolders(dir *logDir, folders []found, points *checkpoints) er
 
 // loadFolder loads one log. An error is one of the file system; a log that is damaged is there, offline.
 func (d *Dirs) loadFolder(dir *logDir, f found, points *checkpoints) error {
-	l := newLog(d.env, dir, f.tp, filepath.Join(dir.path, f.name), d.opt.ConfigFor(f.tp))
+	l := newLog(d.env, dir, f.tp, filepath.Join(dir.path, f.name), d.opt.Config)
+	if d.opt.ConfigFor != nil {
+		l.SetConfig(d.opt.ConfigFor(f.tp))
+	}
 	p := openPoints{clean: dir.clean, recovery: points.recovery[f.tp], high: points.high[f.tp], start: points.start[f.tp]}
 	if f.future {
 		p = openPoints{}
@@ -259,14 +269,26 @@ func (l *Log) tidyFolder() (map[string]bool, error) {
 	return files, l.finishSwaps(files)
 }
 
-// leftOver tells whether a file is the rest of something that was interrupted. cleaned is the lowest base offset among
+// leftOver tells whether a file of ours is the rest of something that was interrupted. cleaned is the lowest base offset among
 // .cleaned files: .swap files from there on were made by a replacement that wasn't complete.
 func leftOver(name string, cleaned record.Offset) bool {
 	if plain, ok := strings.CutSuffix(name, swapSuffix); ok {
-		base, _, ok := parseOffsetFile(plain)
-		return !ok || base >= cleaned
+		base, _, _ := parseOffsetFile(plain)
+		return isPartitionFile(plain) && base >= cleaned
 	}
-	return strings.HasSuffix(name, deletedSuffix) || strings.HasSuffix(name, tmpSuffix) || strings.HasSuffix(name, cleanedSuffix)
+	for _, suffix := range [...]string{deletedSuffix, tmpSuffix, cleanedSuffix} {
+		if plain, ok := strings.CutSuffix(name, suffix); ok {
+			return isPartitionFile(plain)
+		}
+	}
+	return false
+}
+
+// isPartitionFile tells whether a name is one that this package gives to a file of a partition's folder.
+func isPartitionFile(name string) bool {
+	_, suffix, ok := parseOffsetFile(name)
+	return name == epochFile || name == metadataFile ||
+		ok && (suffix == snapshotSuffix || slices.Contains(segmentSuffixes, suffix))
 }
 
 // findSegments makes the list of segments from the names of files, and removes indexes without a log.
@@ -435,6 +457,7 @@ func (d *Dirs) create(dir *logDir, tp TP, topicID protocol.UUID, cfg LogConfig) 
 	d.creating[tp] = true
 	d.mu.Unlock()
 	l := newLog(d.env, dir, tp, filepath.Join(dir.path, tp.String()), cfg)
+	l.claimed.Store(true)
 	err := l.createFolder(topicID)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -38,8 +38,11 @@ func (l *Log) FlushStart() error { return l.logDir().checkpointer.writeNow(logSt
 
 // Retain removes what the configuration doesn't want kept: segments below the log start offset, then, with cleanup.policy=delete, the
 // oldest of what exceeds retention.bytes, then of what is older than retention.ms. Only whole segments below the
-// high watermark go. It returns how many went.
+// high watermark go. It returns how many went: none of a log that no topic has claimed.
 func (l *Log) Retain() (int, error) {
+	if !l.claimed.Load() {
+		return 0, nil
+	}
 	n, err := l.removeWhile(l.belowStart())
 	if err != nil || !l.Config().Delete {
 		return n, err
@@ -206,6 +209,9 @@ func (l *Log) forgetSnapshotLocked(o record.Offset) bool {
 
 // expireProducers forgets producers that were silent for too long.
 func (l *Log) expireProducers(age time.Duration) {
+	if !l.claimed.Load() {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.producers.byID) > 0 {

@@ -16,7 +16,7 @@ import (
 func (l *Log) finishSwaps(files map[string]bool) error {
 	var swaps []string
 	for name := range files {
-		if strings.HasSuffix(name, swapSuffix) {
+		if plain, ok := strings.CutSuffix(name, swapSuffix); ok && isPartitionFile(plain) {
 			swaps = append(swaps, name)
 		}
 	}
