@@ -24,7 +24,9 @@ partitions are taken away, and in the end. --offset then says where to begin in 
 offset. With --exit it ends when the group has read to the end: its own partitions by what was printed, those of other
 members by what they have committed.
 
---format json prints an object a line. Any other --format is a template: ` + formatHelp
+--format json prints an object a line and keeps every byte: what isn't UTF-8 comes as base64, in key_base64 instead of key.
+Every other output prints bytes as they are, so that a delimiter, a comma or the text of null may be part of a record too.
+Any other --format is a template: ` + formatHelp
 
 // printBytes is how much text is collected before it is written.
 const printBytes = 256 << 10

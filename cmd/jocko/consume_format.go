@@ -113,7 +113,8 @@ func length(b []byte) int64 {
 	return int64(len(b))
 }
 
-// appendHeaders prints headers as key=value,key=value.
+// appendHeaders prints headers as key=value,key=value, as they are: a comma may
+// stand between two of them or in one. appendJSON tells these apart.
 func appendHeaders(dst []byte, r *consumed, null []byte) ([]byte, error) {
 	first := true
 	err := r.eachHeader(func(key, value []byte) {
@@ -165,8 +166,8 @@ func appendJSON(dst []byte, r *consumed) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(dst, `{"key":`...)
-		dst = appendJSONString(dst, key)
+		dst = append(dst, '{')
+		dst = appendJSONField(dst, "key", key)
 		dst = append(dst, ',')
 		dst = appendJSONField(dst, "value", value)
 		dst = append(dst, '}')

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"testing"
+	"unicode/utf8"
 )
 
 // newConsumed encodes a message and decodes it as a consumer does.
@@ -61,30 +63,25 @@ func TestDelimited(t *testing.T) {
 }
 
 func TestJSONSchema(t *testing.T) {
-	m := message{key: nil, value: []byte("a\"\\\n\x01é\u2028"), timestamp: 5, headers: []header{{"h", []byte{0xff}}, {"n", nil}}}
+	m := message{key: nil, value: []byte("a\"\\\n\x01é\u2028"), timestamp: 5, headers: []header{{"h", []byte{0xff}}, {"n", nil}, {"\xff", []byte{}}}}
 	got, err := appendJSON(nil, newConsumed(t, m))
 	want := `{"topic":"orders","partition":3,"offset":42,"timestamp":5,"timestamp_type":"create","key":null,"value":"a\"\\\n\u0001é` + "\u2028" +
-		`","headers":[{"key":"h","value_base64":"/w=="},{"key":"n","value":null}]}` + "\n"
+		`","headers":[{"key":"h","value_base64":"/w=="},{"key":"n","value":null},{"key_base64":"/w==","value":""}]}` + "\n"
 	if string(got) != want || err != nil {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
 }
 
-// TestJSONRoundTrip prints random records as JSON and reads them back the way produce does.
+// TestJSONRoundTrip prints random records as JSON, in UTF-8 and in other bytes,
+// and reads them back the way produce does. Another program would read the line
+// too: it is UTF-8, and its fields say the same to encoding/json.
 func TestJSONRoundTrip(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for range 2000 {
-		m := randomMessages(rnd, 1)[0]
-		if m.value != nil {
-			for i := range m.value {
-				m.value[i] = byte(rnd.IntN(256))
-			}
-			if rnd.IntN(2) == 0 { // UTF-8
-				m.value = []byte(string([]rune(string(m.value))))
-			}
-		}
+	odd := 0
+	for range 5000 {
+		m := anyMessage(rnd)
 		line, err := appendJSON(nil, newConsumed(t, m))
-		if err != nil || !json.Valid(line) {
+		if err != nil || !json.Valid(line) || !utf8.Valid(line) || bytes.IndexByte(line, '\n') != len(line)-1 {
 			t.Fatalf("%q: %v", line, err)
 		}
 		p := lineParser{json: true, partition: -1}
@@ -95,7 +92,48 @@ func TestJSONRoundTrip(t *testing.T) {
 		if !sameBytes(got.key, m.key) || !sameBytes(got.value, m.value) || !sameHeaders(got.headers, m.headers) || got.timestamp != m.timestamp {
 			t.Fatalf("%+v came back as %+v by %s", m, got, line)
 		}
+		for _, h := range m.headers {
+			if !utf8.ValidString(h.key) {
+				odd++
+			}
+		}
 	}
+	if odd < 500 {
+		t.Errorf("only %d header keys that aren't UTF-8", odd)
+	}
+}
+
+// anyMessage is a record of random bytes, in which null, empty, text and other
+// bytes are about as frequent, in every place where they can be.
+func anyMessage(rnd *rand.Rand) message {
+	some := func() []byte {
+		b := make([]byte, 1+rnd.IntN(12))
+		for i := range b {
+			b[i] = byte(rnd.IntN(256))
+		}
+		if rnd.IntN(2) == 0 {
+			return []byte(string([]rune(string(b)))) // UTF-8
+		}
+		return b
+	}
+	orNull := func() []byte {
+		switch rnd.IntN(4) {
+		case 0:
+			return nil
+		case 1:
+			return []byte{}
+		}
+		return some()
+	}
+	m := message{key: orNull(), value: orNull(), timestamp: rnd.Int64() - rnd.Int64(), partition: -1}
+	for range rnd.IntN(4) {
+		h := header{value: orNull()}
+		if rnd.IntN(4) > 0 {
+			h.key = string(some())
+		}
+		m.headers = append(m.headers, h)
+	}
+	return m
 }
 
 func TestLineParser(t *testing.T) {
@@ -118,7 +156,7 @@ func TestLineParser(t *testing.T) {
 		}
 	}
 	p := lineParser{json: true}
-	for _, line := range []string{"", "x", `{"value":1}`, `{"value_base64":"?"}`, `[]`} {
+	for _, line := range []string{"", "x", `{"value":1}`, `{"value_base64":"?"}`, `[]`, `{"headers":[{"key_base64":"?"}]}`} {
 		if err := p.parse([]byte(line), &m); err == nil {
 			t.Errorf("%q: want an error", line)
 		}

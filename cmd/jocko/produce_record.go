@@ -68,7 +68,8 @@ type jsonMessage struct {
 }
 
 type jsonHeader struct {
-	Key         string  `json:"key"`
+	Key         *string `json:"key"`
+	KeyBase64   *string `json:"key_base64"`
 	Value       *string `json:"value"`
 	ValueBase64 *string `json:"value_base64"`
 }
@@ -95,11 +96,15 @@ func (p *lineParser) parseJSON(record []byte, m *message) error {
 		m.timestamp = *j.Timestamp
 	}
 	for _, h := range j.Headers {
+		key, err := jsonBytes(h.Key, h.KeyBase64)
+		if err != nil {
+			return fmt.Errorf("header: key_base64: %w", err)
+		}
 		value, err := jsonBytes(h.Value, h.ValueBase64)
 		if err != nil {
-			return fmt.Errorf("header %s: value_base64: %w", h.Key, err)
+			return fmt.Errorf("header %s: value_base64: %w", key, err)
 		}
-		m.headers = append(m.headers[:len(m.headers):len(m.headers)], header{h.Key, value})
+		m.headers = append(m.headers[:len(m.headers):len(m.headers)], header{string(key), value})
 	}
 	return nil
 }
