@@ -62,8 +62,8 @@ var mayImport = map[string][]string{
 
 	"jockotest": {"internal/config", "internal/node", "internal/vfs"},
 	"cmd/jocko": {
-		"internal/commitlog", "internal/config", "internal/metadata", "internal/node", "internal/protocol", "internal/raft",
-		"internal/record", "internal/vfs",
+		"internal/commitlog", "internal/config", "internal/metadata", "internal/node", "internal/poison", "internal/protocol",
+		"internal/raft", "internal/record", "internal/vfs",
 	},
 }
 
@@ -101,11 +101,45 @@ func TestNoVagueNames(t *testing.T) {
 	}
 }
 
+// mayPool are the folders whose files may name sync.Pool: everything else takes a
+// poison.Pool, which can't be given anything back unpoisoned. The pools of
+// internal/record poison what they hold by themselves.
+var mayPool = []string{"internal/poison", "internal/record"}
+
+func TestPoolsArePoisoned(t *testing.T) {
+	eachFile(t, parser.SkipObjectResolution, func(path string, f *ast.File) {
+		if slices.Contains(mayPool, filepath.ToSlash(filepath.Dir(path))) {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && isIdent(s.X, "sync") && s.Sel.Name == "Pool" {
+				t.Errorf("%s has a sync.Pool, not a poison.Pool", path)
+			}
+			return true
+		})
+	})
+}
+
+func isIdent(x ast.Expr, name string) bool {
+	id, ok := x.(*ast.Ident)
+	return ok && id.Name == name
+}
+
 // packages maps the folder of each package of the main module to what its
 // non-test files import from this module.
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
 	out := make(map[string][]string)
+	eachFile(t, parser.ImportsOnly, func(path string, f *ast.File) {
+		dir := filepath.ToSlash(filepath.Dir(path))
+		out[dir] = append(out[dir], ours(f.Imports)...)
+	})
+	return out
+}
+
+// eachFile parses the non-test files of the main module.
+func eachFile(t *testing.T, mode parser.Mode, visit func(path string, f *ast.File)) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -116,18 +150,15 @@ func packages(t *testing.T) map[string][]string {
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, mode)
+		if err == nil {
+			visit(path, f)
 		}
-		dir := filepath.ToSlash(filepath.Dir(path))
-		out[dir] = append(out[dir], ours(f.Imports)...)
-		return nil
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
 }
 
 // skipDir leaves out other modules, test data and hidden folders.

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/record"
 )
 
@@ -109,7 +109,7 @@ func (b *batcher) start(ctx context.Context, p *batchedPartition, at int) error 
 }
 
 // scratches holds what batches are compressed into.
-var scratches = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var scratches = poison.NewPool(nil, func(b *bytes.Buffer) { b.Reset(); poison.Bytes(b.Bytes()) })
 
 // send numbers the open batch and hands it on; sealing goes on beside.
 func (b *batcher) send(ctx context.Context, p *batchedPartition) error {
@@ -121,7 +121,7 @@ func (b *batcher) send(ctx context.Context, p *batchedPartition) error {
 		p.sequence = record.AddSequence(p.sequence, full.count)
 	}
 	go func() {
-		scratch := scratches.Get().(*bytes.Buffer)
+		scratch := scratches.Get()
 		full.seal(b.compressor, scratch, b.limit, b.identity)
 		scratches.Put(scratch)
 		close(full.sealed)
@@ -149,4 +149,7 @@ func (b *batcher) flush(ctx context.Context) error {
 }
 
 // done gives a batch's memory back.
-func (b *batcher) done(sent *batch) { b.free <- sent }
+func (b *batcher) done(sent *batch) {
+	poison.Bytes(sent.buf)
+	b.free <- sent
+}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // chunkBytes is how much input is read at a time. A longer record makes its chunk grow.
@@ -142,7 +144,10 @@ func (r *chunkReader) send(ctx context.Context, c chunk) error {
 }
 
 // done gives a chunk's memory back. Nothing may point into it any more.
-func (r *chunkReader) done(c chunk) { r.free <- c.buf }
+func (r *chunkReader) done(c chunk) {
+	poison.Bytes(c.buf)
+	r.free <- c.buf
+}
 
 // split calls f with each record of a chunk, without the delimiter.
 func (r *chunkReader) split(c chunk, f func(record []byte) error) error {

@@ -3,9 +3,9 @@ package broker
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/replica"
@@ -49,14 +49,17 @@ type fetchResult struct {
 	err       error
 }
 
-var fetches sync.Pool
+var fetches = poison.NewPool(nil, func(x *fetch) {
+	x.b = nil
+	poison.Fields(&x.request)
+	poison.Fields(x.answer.Responses)
+})
 
 func getFetch() *fetch {
-	if x, ok := fetches.Get().(*fetch); ok {
-		return x
+	x := fetches.Get()
+	if x.finish == nil {
+		x.finish = x.respond
 	}
-	x := new(fetch)
-	x.finish = x.respond
 	return x
 }
 

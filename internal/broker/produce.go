@@ -3,10 +3,10 @@ package broker
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/commitlog"
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/replica"
@@ -51,14 +51,17 @@ type pendingAppend struct {
 	answer    *protocol.ProduceResponsePartitionProduceResponse
 }
 
-var produces sync.Pool
+var produces = poison.NewPool(nil, func(x *produce) {
+	x.b = nil
+	poison.Fields(&x.request)
+	poison.Fields(x.answer.Responses)
+})
 
 func getProduce() *produce {
-	if x, ok := produces.Get().(*produce); ok {
-		return x
+	x := produces.Get()
+	if x.finish == nil {
+		x.finish = x.respond
 	}
-	x := new(produce)
-	x.finish = x.respond
 	return x
 }
 

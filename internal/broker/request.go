@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/coordinator/group"
 	"github.com/travisjeffery/jocko/internal/metadata"
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/server"
 )
@@ -59,7 +59,7 @@ var errUnservable = errors.New("request of an unknown API or an unsupported vers
 // Start reads the header of one request, finds its API and begins it.
 // It implements server.Handler.
 func (b *Broker) Start(c *server.Conn, f *protocol.Frame) (server.Finish, error) {
-	rq := requests.Get().(*Request)
+	rq := requests.Get()
 	rq.Conn, rq.Frame, rq.Started = c, f, time.Now()
 	rq.decoder.Reset(f.Bytes())
 	if err := rq.Header.Decode(&rq.decoder); err != nil {
@@ -116,4 +116,7 @@ func (b *Broker) end(rq *Request) {
 }
 
 // requests are reused, with the memory of their headers.
-var requests = sync.Pool{New: func() any { return new(Request) }}
+var requests = poison.NewPool(nil, func(rq *Request) {
+	poison.Fields(&rq.Header)
+	rq.decoder.Reset(nil)
+})

@@ -306,7 +306,7 @@ func (l *Log) copyAside(h *handle, s *segment, from, to int64) error {
 	if err != nil {
 		return err
 	}
-	buf := checkBuffers.Get().(*[]byte)
+	buf := checkBuffers.Get()
 	defer checkBuffers.Put(buf)
 	for pos := from; pos < to && err == nil; {
 		n := int(min(to-pos, int64(len(*buf))))

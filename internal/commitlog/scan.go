@@ -4,8 +4,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
-	"sync"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
 )
@@ -17,16 +17,20 @@ const scanBufferSize = 16 << 10
 const checkBufferSize = 256 << 10
 
 var (
-	scanBuffers  = sync.Pool{New: func() any { b := make([]byte, scanBufferSize); return &b }}
-	checkBuffers = sync.Pool{New: func() any { b := make([]byte, checkBufferSize); return &b }}
+	scanBuffers  = newBuffers(scanBufferSize)
+	checkBuffers = newBuffers(checkBufferSize)
 )
+
+func newBuffers(size int) *poison.Pool[[]byte] {
+	return poison.NewPool(func() *[]byte { b := make([]byte, size); return &b }, func(b *[]byte) { poison.Bytes(*b) })
+}
 
 // scan walks the batches of a .log file without reading more of them than it must. It reads up to limit, which is the
 // file's end, or the end of what is known to be whole batches.
 type scan struct {
 	file  vfs.File
 	limit int64
-	pool  *sync.Pool
+	pool  *poison.Pool[[]byte]
 	buf   *[]byte
 	at    int64 // file position of the buffer's first byte
 	n     int   // bytes in the buffer
@@ -38,12 +42,12 @@ type scan struct {
 const firstChunk = 4 << 10
 
 func newScan(f vfs.File, limit int64) scan {
-	return scan{file: f, limit: limit, pool: &scanBuffers, buf: scanBuffers.Get().(*[]byte), chunk: firstChunk}
+	return scan{file: f, limit: limit, pool: scanBuffers, buf: scanBuffers.Get(), chunk: firstChunk}
 }
 
 // newCheckedScan is a scan that expects to be asked for checksums.
 func newCheckedScan(f vfs.File, limit int64) scan {
-	return scan{file: f, limit: limit, pool: &checkBuffers, buf: checkBuffers.Get().(*[]byte), chunk: checkBufferSize}
+	return scan{file: f, limit: limit, pool: checkBuffers, buf: checkBuffers.Get(), chunk: checkBufferSize}
 }
 
 func (s *scan) close() { s.pool.Put(s.buf) }

@@ -34,3 +34,29 @@ func TestPoolSpoilsWhatItGetsBack(t *testing.T) {
 		t.Errorf("a new value is %v", n)
 	}
 }
+
+type message struct {
+	N        int32
+	Set      bool
+	Name     string
+	Nullable *string
+	Bytes    []byte
+	Inner    []struct{ Offset int64 }
+	hidden   int
+}
+
+func TestFieldsSpoilsElementsUpToTheCapacity(t *testing.T) {
+	name, bytes := "kept", []byte("kept")
+	m := message{N: 1, Name: "mine", Nullable: &name, Bytes: bytes, Inner: make([]struct{ Offset int64 }, 2, 4), hidden: 5}
+	list := m.Inner
+	m.Inner = m.Inner[:1]
+	poison.Fields(&m)
+	poison.Fields([]message{{}})
+	if name != "kept" || string(bytes) != "kept" || m.hidden != 5 || len(m.Inner) != 1 {
+		t.Error("memory of others was overwritten")
+	}
+	spoiled := m.N != 1 && m.Set && m.Name != "mine" && m.Nullable == nil && m.Bytes == nil && list[0].Offset != 0 && list[1].Offset != 0
+	if spoiled != poison.On {
+		t.Errorf("spoiled: %+v, %v", m, list)
+	}
+}

@@ -3,8 +3,9 @@ package protocol
 import (
 	"encoding/binary"
 	"math"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // Encoder builds a message: bytes of its own, cut where the ranges of Records go between them. It is reused without
@@ -26,19 +27,27 @@ const (
 	maxPooledRanges = 4096
 )
 
-var encoders = sync.Pool{New: func() any { return new(Encoder) }}
+var encoders = poison.NewPool(nil, (*Encoder).spoil)
 
 // NewEncoder returns an empty Encoder.
 func NewEncoder() *Encoder { return new(Encoder) }
 
 // GetEncoder returns an empty Encoder from the pool.
-func GetEncoder() *Encoder { return encoders.Get().(*Encoder) }
+func GetEncoder() *Encoder { return encoders.Get() }
 
 // Put resets the Encoder and gives it back to the pool. Nothing that it returned may be used afterwards.
 func (e *Encoder) Put() {
 	e.Reset()
 	if cap(e.buf) <= maxPooled && cap(e.ext) <= maxPooledRanges {
 		encoders.Put(e)
+	}
+}
+
+// spoil overwrites what a reset Encoder has returned.
+func (e *Encoder) spoil() {
+	poison.Bytes(e.buf)
+	for i := range e.out[:cap(e.out)] {
+		e.out[:cap(e.out)][i] = Range{Bytes: e.buf[:cap(e.buf)]}
 	}
 }
 

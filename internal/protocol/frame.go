@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"math/bits"
-	"sync"
 	"sync/atomic"
 
 	"github.com/travisjeffery/jocko/internal/poison"
@@ -14,7 +13,15 @@ const (
 	maxFrameBits = 23
 )
 
-var framePools [maxFrameBits - minFrameBits + 1]sync.Pool
+var framePools = newFramePools()
+
+func newFramePools() (pools [maxFrameBits - minFrameBits + 1]*poison.Pool[Frame]) {
+	for class := range pools {
+		fresh := func() *Frame { return &Frame{buf: make([]byte, 1<<(class+minFrameBits))} }
+		pools[class] = poison.NewPool(fresh, (*Frame).spoil)
+	}
+	return pools
+}
 
 // Frame is a buffer with a reference count, into which a request is read. Whatever aliases its bytes holds a reference:
 // the last Release gives the buffer to the next request. Under the build tag "poison" it is overwritten first.
@@ -28,14 +35,10 @@ type Frame struct {
 func GetFrame(n int) *Frame {
 	class := frameClass(n)
 	var f *Frame
-	switch {
-	case class < 0:
+	if class < 0 {
 		f = &Frame{buf: make([]byte, n)}
-	default:
-		f, _ = framePools[class].Get().(*Frame)
-		if f == nil {
-			f = &Frame{buf: make([]byte, 1<<(class+minFrameBits))}
-		}
+	} else {
+		f = framePools[class].Get()
 	}
 	f.n = n
 	f.refs.Store(1)
@@ -71,11 +74,14 @@ func (f *Frame) Release() {
 	case n > 0:
 		return
 	}
-	poison.Bytes(f.buf)
 	if class := frameClass(cap(f.buf)); class >= 0 {
 		framePools[class].Put(f)
+	} else {
+		f.spoil()
 	}
 }
+
+func (f *Frame) spoil() { poison.Bytes(f.buf) }
 
 // Unpin is Release, so that a frame can pin the ranges that alias it.
 func (f *Frame) Unpin() { f.Release() }

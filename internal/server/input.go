@@ -3,8 +3,8 @@ package server
 import (
 	"encoding/binary"
 	"fmt"
-	"sync"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
 
@@ -24,7 +24,7 @@ const (
 )
 
 // scratch buffers are lent to connections while bytes lie unread in them.
-var scratchPool = sync.Pool{New: func() any { return new([scratchSize]byte) }}
+var scratchPool = poison.NewPool(nil, func(b *[scratchSize]byte) { poison.Bytes(b[:]) })
 
 // frameError is a length that no request can have.
 type frameError struct{ size, limit int32 }
@@ -204,7 +204,7 @@ func (in *input) buffer() []byte {
 		return in.dst
 	}
 	if in.scratch == nil {
-		in.scratch = scratchPool.Get().(*[scratchSize]byte)
+		in.scratch = scratchPool.Get()
 	}
 	return in.scratch[in.w:]
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
-	"sync"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
 
@@ -51,7 +51,7 @@ func readFull(f protocol.File, p []byte, off int64) error {
 	return err
 }
 
-var copyPool = sync.Pool{New: func() any { return new([copySize]byte) }}
+var copyPool = poison.NewPool(nil, func(b *[copySize]byte) { poison.Bytes(b[:]) })
 
 // copier writes ranges to a connection that takes only bytes: TLS, in memory, or a socket of a system without a better
 // way. It gathers them, so that a response is few writes.
@@ -62,7 +62,7 @@ type copier struct {
 }
 
 func (c *Conn) sendCopied(ranges []protocol.Range) error {
-	w := copier{c: c, buf: copyPool.Get().(*[copySize]byte)}
+	w := copier{c: c, buf: copyPool.Get()}
 	defer copyPool.Put(w.buf)
 	for _, r := range ranges {
 		var err error

@@ -1,11 +1,11 @@
 package server
 
 import (
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/travisjeffery/jocko/internal/poison"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
 
@@ -41,17 +41,17 @@ type sender struct {
 	onFile func(fd uintptr) bool
 }
 
-var senders = sync.Pool{New: func() any {
+var senders = poison.NewPool(func() *sender {
 	s := new(sender)
 	s.onVec, s.onFile = s.sendVec, s.sendFile
 	return s
-}}
+}, func(s *sender) { s.in, s.pos, s.left = -1, -1, -1 })
 
 func (c *Conn) sendRanges(ranges []protocol.Range) error {
 	if c.raw == nil {
 		return c.sendCopied(ranges)
 	}
-	s := senders.Get().(*sender)
+	s := senders.Get()
 	s.c = c
 	err := s.send(ranges)
 	s.reset()
@@ -108,7 +108,7 @@ func (s *sender) bytes(p []byte) error {
 // small reads a file range into memory, from where it leaves with the bytes before and after it.
 func (s *sender) small(r *protocol.Range) error {
 	if s.buf == nil {
-		s.buf = copyPool.Get().(*[copySize]byte)
+		s.buf = copyPool.Get()
 	}
 	for pos, end := r.Pos, r.Pos+r.Len; pos < end; {
 		if s.used == copySize {
