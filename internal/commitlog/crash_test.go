@@ -51,21 +51,13 @@ type workload struct {
 	m       model
 	history history
 	epoch   record.LeaderEpoch
-	pids    map[record.ProducerID]*modelProducer
 	clock   int64
-
-	generation int // of producer ids
-	what       string
-}
-
-type modelProducer struct {
-	epoch    record.ProducerEpoch
-	sequence int32
-	open     bool
+	retries []modelBatch // batches of producers since the log was opened or cut, which it must know again
+	what    string
 }
 
 func newWorkload(t *testing.T, seed uint64) *workload {
-	w := &workload{t: t, fs: vfs.NewMem(), rnd: rand.New(rand.NewPCG(seed, 1)), pids: map[record.ProducerID]*modelProducer{}}
+	w := &workload{t: t, fs: vfs.NewMem(), rnd: rand.New(rand.NewPCG(seed, 1))}
 	w.opt = testOptions("/data")
 	if seed%2 == 0 {
 		w.opt.IndexCacheBytes = -1 // indexes are read from their files
@@ -100,9 +92,15 @@ func (w *workload) ok(err error) {
 // step does one random thing.
 func (w *workload) step() {
 	switch n := w.rnd.IntN(100); {
-	case n < 62:
+	case n < 47:
 		w.what = "append"
 		w.append()
+	case n < 57:
+		w.what = "follow"
+		w.follow()
+	case n < 62:
+		w.what = "retry"
+		w.retry()
 	case n < 70:
 		w.what = "flushData"
 		w.ok(w.log.flushData())
@@ -132,28 +130,20 @@ func (w *workload) step() {
 		w.ok(err)
 	case n < 97:
 		w.what = "epoch"
-		w.epoch++
-		w.log.AssignEpochStart(w.epoch, w.log.End())
+		for range 1 + w.rnd.IntN(2) { // the first may write nothing
+			w.epoch++
+			w.log.AssignEpochStart(w.epoch, w.log.End())
+		}
 		w.ok(w.log.flushEpochs())
 	case n < 98:
 		w.what = "truncateFully"
-		at := w.log.End() + record.Offset(w.rnd.IntN(50))
-		w.ok(w.log.TruncateFully(at))
-		w.m.batches, w.m.durable, w.m.reset = nil, at, true
-		w.forgetProducers()
-		w.note()
-		w.m.reset = false
+		w.truncateFully()
 	default:
 		w.what = "reopen"
 		w.reopen()
 	}
 	w.note()
-}
-
-// forgetProducers lets all producers go on under new ids.
-func (w *workload) forgetProducers() {
-	w.pids = map[record.ProducerID]*modelProducer{}
-	w.generation++
+	w.ok(w.m.explainsState(w.log))
 }
 
 func (w *workload) reopen() {
@@ -164,10 +154,28 @@ func (w *workload) reopen() {
 	w.dirs = openDirs(w.t, w.fs, w.opt)
 	w.log = w.dirs.Get(TP{"crash", 0})
 	w.ok(w.log.Err())
+	w.retries = nil
 }
 
+// truncateFully begins the log anew: above its end, where a follower goes whose leader's log starts there, or below it.
+func (w *workload) truncateFully() {
+	at := w.log.End() + record.Offset(w.rnd.IntN(50))
+	if w.rnd.IntN(2) == 0 {
+		at = record.Offset(w.rnd.Int64N(int64(w.log.End()) + 1))
+	}
+	w.ok(w.log.TruncateFully(at))
+	w.m.batches, w.m.durable, w.m.reset = nil, at, true
+	w.retries = nil
+	w.note()
+	w.m.reset = false
+}
+
+// truncate cuts the log above its high watermark or, as after the election of a replica that wasn't in sync, below it.
 func (w *workload) truncate() {
-	lo := max(w.log.Start(), w.log.HighWatermark())
+	lo := w.log.Start()
+	if w.rnd.IntN(3) > 0 {
+		lo = max(lo, w.log.HighWatermark())
+	}
 	if w.log.End() == lo {
 		return
 	}
@@ -183,61 +191,136 @@ func (w *workload) truncate() {
 	for n := len(w.m.batches); n > 0 && w.m.batches[n-1].next > end; n-- {
 		w.m.batches = w.m.batches[:n-1]
 	}
-	w.m.durable = end
-	w.forgetProducers()
+	w.m.durable = w.log.Start()
+	if n := len(w.m.batches); n > 0 { // the rest is a gap, which no file may tell of yet
+		w.m.durable = min(end, w.m.batches[n-1].next)
+	}
+	w.retries = nil
 }
 
-// append writes a batch of nobody, of an idempotent producer, of a transaction, or a marker.
+// append writes, as a leader, a batch of nobody, of an idempotent producer, of a transaction, or a marker.
 func (w *workload) append() {
-	w.clock += w.rnd.Int64N(3)
-	b := record.NewBuilder(record.None, 0)
-	opt := AppendOptions{}
-	if w.rnd.IntN(2) == 0 {
-		buf, coordinator := w.produce(b)
-		if coordinator {
-			opt.Origin = OriginCoordinator
-		}
-		w.write(buf, opt)
-		return
-	}
-	w.fill(b)
-	w.write(b.Build(), opt)
-}
-
-func (w *workload) fill(b *record.Builder) int32 {
-	n := 1 + w.rnd.IntN(4)
-	for i := range n {
-		b.Append(w.clock+int64(i), nil, bytes.Repeat([]byte{byte(w.rnd.Uint32())}, w.rnd.IntN(200)))
-	}
-	return int32(n)
-}
-
-func (w *workload) produce(b *record.Builder) (buf []byte, coordinator bool) {
-	id := record.ProducerID(w.generation*10 + w.rnd.IntN(4))
-	p := w.pids[id]
-	if p == nil {
-		p = &modelProducer{}
-		w.pids[id] = p
-	}
-	transactional := id%2 == 0
-	if p.open && w.rnd.IntN(3) == 0 {
-		p.open = false
-		kind := record.Abort
-		if w.rnd.IntN(3) == 0 {
-			kind = record.Commit
-		}
-		return record.Marker{Type: kind, CoordinatorEpoch: int32(w.epoch), ProducerID: id, ProducerEpoch: p.epoch, Timestamp: w.clock}.Batch(), true
-	}
-	b.SetProducer(id, p.epoch, p.sequence, transactional)
-	p.sequence += w.fill(b)
-	p.open = transactional
-	return b.Build(), false
-}
-
-func (w *workload) write(buf []byte, opt AppendOptions) {
+	buf, opt := w.batch(newNaive(w.m.batches))
+	end := w.log.End()
 	a, err := w.log.AppendLeader(buf, w.epoch, opt)
 	w.ok(err)
-	w.m.batches = append(w.m.batches, modelBatch{buf, a.First, a.Last + 1})
+	if a.First != end || a.Duplicate {
+		w.t.Fatalf("%+v at the end %d", a, end)
+	}
+	w.wrote(buf)
+}
+
+// wrote notes batches that have their offsets.
+func (w *workload) wrote(buf []byte) {
+	for len(buf) > 0 {
+		b, rest, err := record.Next(buf)
+		w.ok(err)
+		m := modelBatch{b, b.BaseOffset(), b.NextOffset()}
+		w.m.batches = append(w.m.batches, m)
+		if b.HasProducerID() {
+			w.retries = append(w.retries, m)
+		}
+		buf = rest
+	}
+}
+
+// follow appends one to three batches as a follower, with gaps where a compacted leader's log has them, now and then of a new
+// leader.
+func (w *workload) follow() {
+	if w.rnd.IntN(3) == 0 {
+		w.epoch += record.LeaderEpoch(1 + w.rnd.IntN(2))
+	}
+	state, next := newNaive(w.m.batches), w.log.End()
+	var buf []byte
+	for range 1 + w.rnd.IntN(3) {
+		one, _ := w.batch(state)
+		b := record.Batch(one)
+		if w.rnd.IntN(4) == 0 {
+			next += record.Offset(w.rnd.IntN(20))
+		}
+		b.SetBaseOffset(next)
+		b.SetLeaderEpoch(w.epoch)
+		state.add(b)
+		buf, next = append(buf, b...), b.NextOffset()
+	}
+	a, err := w.log.AppendFollower(buf)
+	w.ok(err)
+	if a.Last != next-1 || w.log.End() != next {
+		w.t.Fatalf("%+v, the log ends at %d, not %d", a, w.log.End(), next)
+	}
+	w.wrote(buf)
+}
+
+// retry sends one of a producer's last batches again: the log must know it.
+func (w *workload) retry() {
+	if len(w.retries) == 0 {
+		return
+	}
+	m := w.retries[w.rnd.IntN(len(w.retries))]
+	b, after := record.Batch(m.bytes), 0
+	for _, r := range w.retries {
+		if o := record.Batch(r.bytes); o.ProducerID() == b.ProducerID() && r.base > m.base && !o.IsControl() {
+			after++
+		}
+	}
+	if b.IsControl() || after >= keptBatches || newNaive(w.m.batches).producers[b.ProducerID()].Epoch != b.ProducerEpoch() {
+		return
+	}
+	a, err := w.log.AppendLeader(slices.Clone(m.bytes), w.epoch, AppendOptions{})
+	w.ok(err)
+	epoch := b.LeaderEpoch()
+	if a.Last < w.log.Start() {
+		epoch = a.LeaderEpoch // it may be forgotten with what retention removed
+	}
+	if !a.Duplicate || a.First != m.base || a.Last != m.next-1 || a.LeaderEpoch != epoch {
+		w.t.Fatalf("sent again, the batch at %d got %+v", m.base, a)
+	}
+}
+
+func (w *workload) fill(b *record.Builder) {
+	w.clock += w.rnd.Int64N(3)
+	for i := range 1 + w.rnd.IntN(4) {
+		b.Append(w.clock+int64(i), nil, bytes.Repeat([]byte{byte(w.rnd.Uint32())}, w.rnd.IntN(200)))
+	}
+}
+
+// batch makes a batch that fits a state: half of them have no producer, producers with even ids are transactional.
+func (w *workload) batch(state *naive) ([]byte, AppendOptions) {
+	b := record.NewBuilder(record.None, 0)
+	if w.rnd.IntN(2) == 0 {
+		w.fill(b)
+		return b.Build(), AppendOptions{}
+	}
+	p, known := state.producers[record.ProducerID(w.rnd.IntN(4))]
+	if !known {
+		p = ProducerState{ID: record.ProducerID(w.rnd.IntN(4)), LastSequence: -1, TxnStart: -1}
+		if old, ok := state.producers[p.ID]; ok {
+			p = old
+		}
+	}
+	if p.TxnStart >= 0 && w.rnd.IntN(3) == 0 {
+		return w.marker(p)
+	}
+	if p.TxnStart < 0 && w.rnd.IntN(8) == 0 { // it was initialised again
+		p.Epoch, p.LastSequence = p.Epoch+1, -1
+	}
+	b.SetProducer(p.ID, p.Epoch, p.LastSequence+1, p.ID%2 == 0)
+	w.fill(b)
+	return b.Build(), AppendOptions{}
+}
+
+// marker ends a producer's transaction: in its epoch, or in the next one as transactions version 2 do.
+func (w *workload) marker(p ProducerState) ([]byte, AppendOptions) {
+	w.clock++
+	m := record.Marker{Type: record.Abort, CoordinatorEpoch: int32(w.epoch), ProducerID: p.ID, ProducerEpoch: p.Epoch, Timestamp: w.clock}
+	opt := AppendOptions{Origin: OriginCoordinator}
+	if w.rnd.IntN(3) == 0 {
+		m.Type = record.Commit
+	}
+	if w.rnd.IntN(2) == 0 {
+		m.ProducerEpoch, opt.TransactionVersion = p.Epoch+1, 2
+	}
+	return m.Batch(), opt
 }
 
 // checkCrash opens a crashed copy and compares the log with what it may be.
@@ -295,7 +378,9 @@ func (h *history) checkCrash(t *testing.T, fs *vfs.Mem, op int, opt DirsOptions)
 		t.Fatalf("log ends at %d, %d was durable", l.End(), durable)
 	}
 	got := batchesOf(t, l)
-	if !slices.ContainsFunc(may, func(m model) bool { return m.explains(l, got) == nil }) {
+	l.UpdateHighWatermark(l.End())
+	emptied := len(may) == 2 && may[1].reset && len(got) == 0 // on the way to the other offset
+	if !emptied && !slices.ContainsFunc(may, func(m model) bool { return m.explains(l, got) == nil }) {
 		for _, m := range may {
 			t.Logf("model with bounds %d to %d: %v", m.start, m.end, m.explains(l, got))
 		}
@@ -369,8 +454,14 @@ func (m *model) explains(l *Log, got []modelBatch) error {
 			return fmt.Errorf("batch at %d (crc %x) is not the one at %d", g.base, crc32.ChecksumIEEE(g.bytes), w.base)
 		}
 	}
-	if n := i + len(got); len(got) > 0 && l.End() != m.batches[n-1].next {
-		return fmt.Errorf("end %d does not follow the last batch, %d", l.End(), m.batches[n-1].next)
+	if n := i + len(got); len(got) > 0 { // or within the gap that compaction left behind the last batch
+		gap := m.end
+		if n < len(m.batches) {
+			gap = m.batches[n].base
+		}
+		if l.End() < m.batches[n-1].next || l.End() > gap {
+			return fmt.Errorf("end %d does not follow the last batch, %d", l.End(), m.batches[n-1].next)
+		}
 	}
 	if len(got) == 0 && m.durable == 0 {
 		return nil // nothing was on disk that state could come from
@@ -380,42 +471,32 @@ func (m *model) explains(l *Log, got []modelBatch) error {
 
 // explainsState compares what is derived from batches.
 func (m *model) explainsState(l *Log) error {
-	var state producerState
-	var aborted []AbortedTxn
-	var epochs epochCache
+	var below, held []modelBatch
 	for _, b := range m.batches {
-		if b.next > l.End() {
-			break
-		}
-		r := record.Batch(b.bytes)
-		if e := r.LeaderEpoch(); e != epochs.latest() {
-			epochs.assign(e, r.BaseOffset())
-		}
-		if !r.HasProducerID() {
-			continue
-		}
-		mk, _ := readMarker(r)
-		if done, stable, ok := state.update(r, mk); ok && done.aborted {
-			aborted = append(aborted, AbortedTxn{done.id, done.first, done.last, stable})
+		if b.next <= l.End() {
+			below = append(below, b)
+			if b.next > l.Start() {
+				held = append(held, b)
+			}
 		}
 	}
-	if got, want := l.Producers(), state.list(); !slices.Equal(got, want) {
-		return fmt.Errorf("producers\n%v\nnot\n%v", got, want)
+	want := newNaive(below)
+	if got := l.Producers(); !slices.Equal(got, want.list()) {
+		return fmt.Errorf("producers\n%v\nnot\n%v", got, want.list())
 	}
-	aborted = slices.DeleteFunc(aborted, func(t AbortedTxn) bool { return t.LastOffset < l.Start() })
+	aborted := want.abortedIn(l.Start(), l.End())
 	got, err := l.AbortedTxns(l.Start(), l.End())
 	if err != nil || !slices.Equal(got, aborted) && len(got)+len(aborted) > 0 {
 		return fmt.Errorf("aborted transactions %v (%v), not %v", got, err, aborted)
 	}
+	first, open := l.FirstUnstable()
+	if stable := want.stable(l.End()); l.HighWatermark() == l.End() && (open != (stable < l.End()) || open && first != max(stable, l.Start())) {
+		return fmt.Errorf("first unstable offset %d (%v), not %d", first, open, stable)
+	}
 	if err := m.explainsTimes(l); err != nil {
 		return err
 	}
-	for _, b := range m.batches {
-		if b.base >= l.Start() && b.next <= l.End() && l.EpochFor(b.base) != record.Batch(b.bytes).LeaderEpoch() {
-			return fmt.Errorf("leader epoch of offset %d is %d, not %d", b.base, l.EpochFor(b.base), record.Batch(b.bytes).LeaderEpoch())
-		}
-	}
-	return nil
+	return checkEpochs(l, held)
 }
 
 // explainsTimes looks the middle batch's largest timestamp up.

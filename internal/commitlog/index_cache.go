@@ -267,6 +267,9 @@ func (l *Log) timesHold(v *view, times []timeEntry) (bool, error) {
 		}
 		var pos int64
 		if n := len(v.entries); n > 0 {
+			if _, err := v.entryBatch(&sc, v.entries[n-1]); err != nil {
+				return err
+			}
 			pos = int64(v.entries[n-1].pos())
 		}
 		for {

@@ -67,41 +67,54 @@ func (l *Log) lowerRecoveryPoint(to record.Offset) error {
 	return dir.checkpointer.writeNow(recoveryPoints | cleanerOffsets)
 }
 
+// cutPoint is where a log is cut.
+type cutPoint struct {
+	i    int           // index of the segment
+	pos  int64         // where its bytes end
+	held record.Offset // end of the last batch that stays, or the segment's base
+	next record.Offset // the log's new end: above held in a gap that compaction left
+}
+
 // cut truncates within the log: flushMu is held, to is above the first base offset and below the end.
 func (l *Log) cut(to record.Offset) error {
-	pos, next, i, err := l.cutPosition(to)
+	c, err := l.findCut(to)
 	if err != nil {
 		return l.readError(err)
 	}
-	point := next
-	if pos > 0 {
+	point := c.held
+	if c.pos > 0 {
 		point-- // the next start looks at the segment that is cut, also where another follows it
 	}
 	if err := l.lowerRecoveryPoint(point); err != nil {
 		return err
 	}
 	l.mu.Lock()
-	s, gone, folder := l.segments[i], l.segments[i+1:], l.folder
-	l.setSegmentsLocked(slices.Clone(l.segments[:i+1]))
+	s, gone, folder := l.segments[c.i], l.segments[c.i+1:], l.folder
+	l.setSegmentsLocked(slices.Clone(l.segments[:c.i+1]))
 	l.changes.Add(1)
 	l.cuts.Add(1)
-	l.end.Store(int64(next))
-	l.start.Store(min(l.start.Load(), int64(next))) // inside the batch that went
-	l.highWatermark.Store(min(l.highWatermark.Load(), int64(next)))
-	l.epochs.truncateEnd(next)
+	l.end.Store(int64(c.next))
+	l.start.Store(min(l.start.Load(), int64(c.next))) // inside the batch that went
+	l.highWatermark.Store(min(l.highWatermark.Load(), int64(c.next)))
+	l.epochs.truncateEnd(c.next)
 	l.dirty = 0
 	l.mu.Unlock()
 	err = l.removeFromEnd(gone, folder)
 	if err == nil {
 		l.mu.Lock()
-		err = l.cutSegmentLocked(s, pos, next)
+		err = l.cutSegmentLocked(s, c)
 		l.mu.Unlock()
 	}
 	if err == nil {
-		err = l.rewindProducers(next)
+		err = l.rewindProducers(c.next)
 	}
 	if err != nil {
 		return l.cutFailed(err)
+	}
+	if c.held < c.next { // recovery takes the gap for a lost write unless there is a snapshot
+		l.mu.Lock()
+		l.activeLocked().snapshot = l.producers.encodeSnapshot()
+		l.mu.Unlock()
 	}
 	return l.saveAfterCut()
 }
@@ -128,57 +141,80 @@ func (l *Log) removeFromEnd(gone []*segment, folder string) error {
 	return nil
 }
 
-// cutPosition finds where the log is cut so that no batch reaches the offset: the index of the segment, the position in it and
-// the log's new end.
-func (l *Log) cutPosition(to record.Offset) (pos int64, next record.Offset, i int, err error) {
+// findCut finds where the log is cut so that no batch reaches the offset.
+func (l *Log) findCut(to record.Offset) (cutPoint, error) {
 	l.mu.Lock()
-	i = l.floorLocked(to)
+	i := l.floorLocked(to)
 	v := l.viewLocked(i, to)
 	folder := l.folder
 	l.mu.Unlock()
+	c := cutPoint{i: i, held: v.seg.base, next: to}
 	if v.size == 0 {
-		return 0, max(to, v.seg.base), i, nil
+		return c, nil
 	}
 	h, err := l.env.fds.reader(l.env.fs, v.seg, folder)
 	if err != nil {
-		return 0, 0, 0, err
+		return c, err
 	}
 	defer h.Unpin()
 	sc := newScan(h.file, v.size)
 	defer sc.close()
-	var b record.Batch
-	err = l.withIndex(&v, func() (err error) {
-		b, _, pos, err = v.find(&sc, to)
+	err = l.withIndex(&v, func() error { return v.findCut(&sc, &c, to) })
+	return c, err
+}
+
+func (v *view) findCut(sc *scan, c *cutPoint, to record.Offset) error {
+	b, _, pos, err := v.find(sc, to)
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return 0, 0, 0, err
-	case b == nil:
-		return v.size, to, i, nil
 	}
-	return pos, min(to, b.BaseOffset()), i, nil
+	c.pos, c.next = pos, to
+	if b == nil {
+		c.pos = v.size
+	} else {
+		c.next = min(to, b.BaseOffset())
+	}
+	c.held, err = v.endBefore(sc, c.pos)
+	return err
+}
+
+// endBefore is the end of the last batch below a position where a batch begins or the segment ends.
+func (v *view) endBefore(sc *scan, pos int64) (record.Offset, error) {
+	var at int64
+	if e, ok := floorPosition(v.entries, pos-1); ok {
+		if _, err := v.entryBatch(sc, e); err != nil {
+			return 0, err
+		}
+		at = int64(e.pos())
+	}
+	next := v.seg.base
+	for at < pos {
+		b, size, err := sc.header(at)
+		if err != nil {
+			return 0, v.damaged(at, err)
+		}
+		at, next = at+size, b.NextOffset()
+	}
+	return next, nil
 }
 
 // cutSegmentLocked makes the segment end at a position and the log's active segment begin or go on there. Bytes that may
-// have been sent are not written over: the file is cut and sealed, and a new segment follows.
-func (l *Log) cutSegmentLocked(s *segment, pos int64, next record.Offset) error {
-	if pos == 0 {
-		return l.restartSegmentLocked(s, next)
+// have been sent are not written over: the file is cut and sealed, and a new segment follows. A cut in a gap begins a new
+// segment too: its name is what tells the log's end after a restart.
+func (l *Log) cutSegmentLocked(s *segment, c cutPoint) (err error) {
+	sent := c.pos > 0 && c.pos < s.sentTo
+	if c.pos == 0 {
+		err = l.restartSegmentLocked(s, s.base)
+	} else if err = l.truncateFileLocked(s, c.pos); err == nil {
+		err = l.reloadSegmentLocked(s, c.pos, c.held)
 	}
-	if err := l.truncateFileLocked(s, pos); err != nil {
+	if err != nil || !sent && c.held == c.next {
 		return err
 	}
-	sent := pos < s.sentTo
-	if err := l.reloadSegmentLocked(s, pos, next); err != nil {
-		return err
-	}
-	if sent {
-		s.addTime()
-		s.sealed = true
-		return l.beginSegmentLocked(next)
-	}
-	return nil
+	s = l.activeLocked()
+	s.addTime()
+	s.sealed = true
+	return l.beginSegmentLocked(c.next)
 }
 
 // restartSegmentLocked replaces the active segment, of which nothing is left, by an empty one. Where it keeps its name, a
