@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,10 @@ import (
 
 // Record is one change of the metadata, as the metadata log holds it.
 type Record = protocol.Record
+
+// ErrUnknownRecord is returned for a type of record that has no place in an
+// image: a later version has one for it.
+var ErrUnknownRecord = errors.New("its type is not known to this version")
 
 // Apply returns the image after the records and what they changed. An error
 // says that a record makes no sense on this image, which no controller decides:
@@ -68,7 +73,7 @@ func (b *builder) apply(r Record) error {
 		b.image.nextProducerID = max(b.image.nextProducerID, r.NextProducerId)
 		return nil
 	}
-	return fmt.Errorf("not known to this version")
+	return ErrUnknownRecord
 }
 
 // edit returns a copy of a topic that may be changed.

@@ -32,6 +32,8 @@ type Decoder struct {
 	b   []byte // what is left, of the message or of the tagged field being read
 	err error
 
+	known bool // a tagged field that the schema doesn't have is an error
+
 	// Charge, when set, is called before memory is allocated, with the number of bytes; an error ends decoding. Memory
 	// that a reused message already holds is not charged again.
 	Charge func(n int) error
@@ -334,8 +336,14 @@ func (d *Decoder) endTag(rest []byte) {
 	}
 }
 
-// skipRest drops what is left of a tagged field.
-func (d *Decoder) skipRest() { d.b = d.b[len(d.b):] }
+// skipRest drops a tagged field that the schema doesn't have.
+func (d *Decoder) skipRest() {
+	if d.known {
+		d.fail(ErrUnsupportedVersion)
+		return
+	}
+	d.b = d.b[len(d.b):]
+}
 
 // skipTags reads a section of tagged fields none of which is known.
 func (d *Decoder) skipTags() {

@@ -2,8 +2,11 @@ package protocol_test
 
 import (
 	"bytes"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -65,11 +68,31 @@ func TestMetadataRecords(t *testing.T) {
 
 func TestUnknownMetadataRecord(t *testing.T) {
 	for _, in := range [][]byte{{0x7f, 0}, {3, 9}, {0xff, 0xff, 0xff, 0xff, 0x0f, 0}, {3, 0xff, 0xff, 0xff, 0x0f}} {
-		if r, err := protocol.DecodeRecord(protocol.NewDecoder(in)); err != protocol.ErrUnsupportedVersion {
+		if r, err := protocol.DecodeRecord(protocol.NewDecoder(in)); !errors.Is(err, protocol.ErrUnsupportedVersion) || r != nil {
 			t.Errorf("%x: %v, %v", in, r, err)
 		}
 	}
 	if _, err := protocol.DecodeRecord(protocol.NewDecoder(nil)); err == nil {
 		t.Error("no error for nothing")
+	}
+}
+
+// TestUnknownTagInMetadataRecord reads records with a tagged field of a later version: a message on the wire may hold one, a
+// record may not, for it would be forgotten.
+func TestUnknownTagInMetadataRecord(t *testing.T) {
+	id := strings.Repeat("00", 16)
+	for name, in := range map[string]string{
+		"where no tag is known":   "02 00 0274" + id + "01 09 01 00",
+		"beside a known one":      "05 00 00000001" + id + "02 01 04 00000002 2a 00",
+		"in a list":               "00 00 00000001" + id + "0000000000000007 02 0261 0268 2384 0000 01 00 02 ffff 01 00 00 00 01 01 00",
+		"behind what looks whole": "64 00 0263 01 00 00",
+	} {
+		b, err := hex.DecodeString(strings.ReplaceAll(in, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := protocol.DecodeRecord(protocol.NewDecoder(b)); !errors.Is(err, protocol.ErrUnsupportedVersion) || r != nil {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
 	}
 }

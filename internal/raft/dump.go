@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,72 +20,92 @@ import (
 // and term, piece by piece, and then each entry of the log after it. Entries without records, which are Raft's own or were
 // discarded for their term, are given with none. Whether the last entries are committed can't be told from the directory.
 func Dump(fsys vfs.FS, dir string, give func(index, term uint64, recs []metadata.Record) error) error {
-	from, err := dumpSnapshot(fsys, dir, give)
+	metas, err := listSnapshots(fsys, dir)
 	if err != nil {
 		return err
 	}
-	state, err := loadSegments(fsys, filepath.Join(dir, segmentsFile))
-	if err != nil {
-		return err
-	}
-	for i := range state.Segments {
-		if err := dumpSegment(fsys, dir, &state.Segments[i], from, give); err != nil {
+	var from uint64
+	if len(metas) > 0 {
+		last := metas[0]
+		from, err = eachRecord(fsys, dir, last, func(recs []metadata.Record) error { return give(last.Index, last.Term, recs) })
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return eachEntryAfter(fsys, dir, from, func(l *hraft.Log) error {
+		recs, err := recordsIn(l)
+		if err != nil {
+			return err
+		}
+		return give(l.Index, l.Term, recs)
+	})
 }
 
-func dumpSnapshot(fsys vfs.FS, dir string, give func(index, term uint64, recs []metadata.Record) error) (uint64, error) {
+// listSnapshots returns what the snapshots in a directory say of themselves, the newest first. The error tells of those
+// that can't be read, beside which the others are returned.
+func listSnapshots(fsys vfs.FS, dir string) (metas []*hraft.SnapshotMeta, err error) {
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	var last *hraft.SnapshotMeta
+	var errs []error
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name, snapshotSuffix) {
 			continue
 		}
 		meta, r, err := openSnapshot(fsys, filepath.Join(dir, e.Name))
 		if err != nil {
-			return 0, err
+			errs = append(errs, err)
+			continue
 		}
 		r.Close()
-		if last == nil || cmp.Or(cmp.Compare(meta.Index, last.Index), cmp.Compare(meta.Term, last.Term)) > 0 {
-			last = meta
-		}
+		metas = append(metas, meta)
 	}
-	if last == nil {
-		return 0, nil
-	}
-	_, r, err := openSnapshot(fsys, filepath.Join(dir, last.ID+snapshotSuffix))
+	slices.SortFunc(metas, compareSnapshots)
+	return metas, errors.Join(errs...)
+}
+
+// eachRecord gives the records of a snapshot, and returns the index of the last entry that is in it.
+func eachRecord(fsys vfs.FS, dir string, meta *hraft.SnapshotMeta, give func([]metadata.Record) error) (uint64, error) {
+	_, r, err := openSnapshot(fsys, filepath.Join(dir, meta.ID+snapshotSuffix))
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
-	index, err := readRecords(r, func(recs []metadata.Record) error { return give(last.Index, last.Term, recs) })
-	return max(index, last.Index), err
+	index, err := readRecords(r, give)
+	return max(index, meta.Index), err
 }
 
-func dumpSegment(fsys vfs.FS, dir string, info *types.SegmentInfo, from uint64,
-	give func(index, term uint64, recs []metadata.Record) error,
-) error {
-	return eachEntry(fsys, dir, info, func(l *hraft.Log) error {
-		if l.Index <= from {
-			return nil
-		}
-		var recs []metadata.Record
-		if l.Type == hraft.LogCommand {
-			term, decoded, err := decodeRecords(slices.Clip(l.Data))
-			if err != nil {
-				return err
+// recordsIn returns the records of an entry that take effect.
+func recordsIn(l *hraft.Log) ([]metadata.Record, error) {
+	if l.Type != hraft.LogCommand {
+		return nil, checkType(l)
+	}
+	term, d, err := decodeTerm(l)
+	if err != nil || term != l.Term {
+		return nil, err
+	}
+	return decodeRecords(l, d)
+}
+
+// eachEntryAfter gives the entries of the log behind an index.
+func eachEntryAfter(fsys vfs.FS, dir string, from uint64, give func(*hraft.Log) error) error {
+	state, err := loadSegments(fsys, filepath.Join(dir, segmentsFile))
+	if err != nil {
+		return err
+	}
+	for i := range state.Segments {
+		err := eachEntry(fsys, dir, &state.Segments[i], func(l *hraft.Log) error {
+			if l.Index <= from {
+				return nil
 			}
-			if term == l.Term {
-				recs = decoded
-			}
+			return give(l)
+		})
+		if err != nil {
+			return err
 		}
-		return give(l.Index, l.Term, recs)
-	})
+	}
+	return nil
 }
 
 // eachEntry reads a segment from its beginning to its last whole append, and gives the entries that are still part of the

@@ -14,12 +14,18 @@ import (
 func FuzzEntry(f *testing.F) {
 	f.Add(encodeEntry(3, []metadata.Record{setting("k", "v"), setting("l", "")}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		term, recs, err := decodeRecords(b)
+		l := &hraft.Log{Index: 1, Data: b}
+		term, d, err := decodeTerm(l)
+		var recs []metadata.Record
+		if err == nil {
+			recs, err = decodeRecords(l, d)
+		}
 		if len(recs) > len(b) {
 			t.Fatalf("%d records in %d bytes", len(recs), len(b))
 		}
 		m := newFSM()
-		m.Apply(&hraft.Log{Index: 1, Term: term, Data: b})
+		l.Term = term
+		m.Apply(l)
 		if err != nil && m.image.Load() != nil && !metadata.Diff(metadata.Empty(), m.image.Load()).Empty() {
 			t.Fatal("an entry that can't be decoded changed the image")
 		}

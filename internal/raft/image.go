@@ -3,6 +3,7 @@ package raft
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -77,7 +78,9 @@ func writeChunk(w io.Writer, header, body []byte, n uint32) error {
 func readImage(r io.Reader) (image *metadata.Image, index uint64, err error) {
 	image = metadata.Empty()
 	index, err = readRecords(r, func(recs []metadata.Record) (err error) {
-		image, _, err = image.Apply(recs)
+		if image, _, err = image.Apply(recs); errors.Is(err, metadata.ErrUnknownRecord) {
+			return notUnderstood("image", err)
+		}
 		return err
 	})
 	return image, index, err
@@ -94,7 +97,7 @@ func readRecords(r io.Reader, give func([]metadata.Record) error) (index uint64,
 		return 0, fmt.Errorf("%w: this is no image", ErrCorrupt)
 	}
 	if format := binary.BigEndian.Uint32(header[4:]); format != imageFormat {
-		return 0, fmt.Errorf("image of format %d: written by a later version of jocko", format)
+		return 0, notUnderstood("image", fmt.Errorf("its format is %d, not %d", format, imageFormat))
 	}
 	var total uint32
 	for {
@@ -108,11 +111,11 @@ func readRecords(r io.Reader, give func([]metadata.Record) error) (index uint64,
 			}
 			break
 		}
-		recs, err := chunkRecords(body, n)
-		if err == nil {
-			err = give(recs)
-		}
+		recs, err := recordsOf(protocol.NewDecoder(body), n)
 		if err != nil {
+			return 0, notUnderstood("image", err)
+		}
+		if err := give(recs); err != nil {
 			return 0, err
 		}
 		total += n
@@ -140,16 +143,4 @@ func readChunk(r io.Reader, header []byte) (body []byte, n uint32, err error) {
 		return nil, 0, fmt.Errorf("%w: checksum of a chunk of an image", ErrCorrupt)
 	}
 	return body, binary.BigEndian.Uint32(h[8:]), nil
-}
-
-func chunkRecords(body []byte, n uint32) (recs []metadata.Record, err error) {
-	d := protocol.NewDecoder(body)
-	for range n {
-		r, err := protocol.DecodeRecord(d)
-		if err != nil {
-			return nil, err
-		}
-		recs = append(recs, r)
-	}
-	return recs, d.Finish()
 }

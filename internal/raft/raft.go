@@ -198,7 +198,7 @@ func (n *Node) run(inst *instance) {
 	for inst != nil {
 		err := n.watch(inst)
 		if err != nil {
-			n.opt.Log.Error("raft storage failed", "dir", n.opt.Dir, "err", err)
+			n.opt.Log.Error("the metadata log can't go on", "dir", n.opt.Dir, "err", err)
 		}
 		n.stop(inst, isFull(err))
 		switch {
@@ -224,6 +224,8 @@ func (n *Node) watch(inst *instance) error {
 		case <-inst.storage.logs.long:
 			go inst.raft.Snapshot()
 		case err := <-inst.storage.failed:
+			return err
+		case err := <-n.fsm.failed:
 			return err
 		case <-n.closing:
 			return nil
@@ -356,14 +358,35 @@ func (s *storage) load(f *fsm) error {
 	}
 	s.logs.readEarly(reached + 1)
 	for index := max(f.index.Load(), reached) + 1; index <= s.logs.committed; index++ {
-		var l hraft.Log
-		if err := s.logs.GetLog(index, &l); err != nil {
+		if err := s.loadEntry(f, index); err != nil {
 			return err
 		}
-		if l.Type == hraft.LogCommand {
-			f.Apply(&l) // its error was for whoever proposed the entry
-		}
-		f.index.Store(index)
+	}
+	return nil
+}
+
+func (s *storage) loadEntry(f *fsm, index uint64) error {
+	var l hraft.Log
+	if err := s.logs.GetLog(index, &l); err != nil {
+		return err
+	}
+	if err := checkType(&l); err != nil {
+		return err
+	}
+	if l.Type == hraft.LogCommand {
+		f.Apply(&l) // its error was for whoever proposed the entry
+	}
+	if err := f.broken(); err != nil {
+		return err
+	}
+	f.index.Store(index)
+	return nil
+}
+
+// checkType refuses an entry of Raft's own of a kind that came later.
+func checkType(l *hraft.Log) error {
+	if l.Type > hraft.LogConfiguration {
+		return notUnderstood(entryName(l), fmt.Errorf("its type is %d", l.Type))
 	}
 	return nil
 }

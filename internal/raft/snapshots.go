@@ -28,7 +28,7 @@ const (
 	snapshotTmp    = ".snapshot.tmp"
 	snapshotAside  = ".corrupt"
 	snapshotFooter = 24
-	snapshotMagic  = 0x4a534e31 // JSN1
+	snapshotMagic  = 0x4a534e31 // JSN1: the last byte is a digit, the format
 
 	retainSnapshots = 2
 	maxMetaBytes    = 1 << 20
@@ -61,10 +61,13 @@ func openSnapshotStore(s *storage) (*snapshotStore, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(st.metas, func(a, b *hraft.SnapshotMeta) int {
-		return -cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Term, b.Term))
-	})
+	slices.SortFunc(st.metas, compareSnapshots)
 	return st, nil
+}
+
+// compareSnapshots puts the newest first.
+func compareSnapshots(a, b *hraft.SnapshotMeta) int {
+	return -cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Term, b.Term))
 }
 
 func (st *snapshotStore) admit(name string) error {
@@ -260,7 +263,11 @@ func openSnapshot(fsys vfs.FS, name string) (_ *hraft.SnapshotMeta, _ io.ReadClo
 		return nil, nil, err
 	}
 	payload, metaLen := int64(binary.BigEndian.Uint64(footer[:])), int64(binary.BigEndian.Uint32(footer[12:]))
-	if binary.BigEndian.Uint32(footer[20:]) != snapshotMagic || metaLen > maxMetaBytes || payload != size-snapshotFooter-metaLen {
+	magic := binary.BigEndian.Uint32(footer[20:])
+	if format := byte(magic); magic>>8 == snapshotMagic>>8 && '1' < format && format <= '9' {
+		return nil, nil, notUnderstood(name, fmt.Errorf("its format is %q", footer[20:]))
+	}
+	if magic != snapshotMagic || metaLen > maxMetaBytes || payload != size-snapshotFooter-metaLen {
 		return nil, nil, fmt.Errorf("%w: footer of %s", ErrCorrupt, name)
 	}
 	b := make([]byte, metaLen)

@@ -54,8 +54,8 @@ func openVotes(s *storage, name string) (*votes, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !v.decode(b) {
-		return nil, fmt.Errorf("%w: no valid slot in %s", ErrCorrupt, name)
+	if err := v.decode(b); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if v.f, err = s.fs.OpenWrite(name); err != nil {
 		return nil, err
@@ -82,8 +82,10 @@ func appendBytes(b, p []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(p))), p...)
 }
 
-// decode takes the newest valid slot.
-func (v *votes) decode(b []byte) (found bool) {
+// decode takes the newest valid slot. A slot whose checksum is right holds a vote: one that can't be read is an error, for
+// the slot before it knows less.
+func (v *votes) decode(b []byte) error {
+	found := false
 	for len(b) >= slotSize {
 		slot := b[:slotSize]
 		b = b[slotSize:]
@@ -92,11 +94,18 @@ func (v *votes) decode(b []byte) (found bool) {
 			continue
 		}
 		sequence := binary.BigEndian.Uint64(slot)
-		if values, ok := decodeValues(slot[slotHeader : slotHeader+n]); ok && (!found || sequence > v.sequence) {
+		values, ok := decodeValues(slot[slotHeader : slotHeader+n])
+		if !ok {
+			return notUnderstood("votes", fmt.Errorf("the values of slot %d can't be decoded", sequence%2))
+		}
+		if !found || sequence > v.sequence {
 			v.sequence, v.values, found = sequence, values, true
 		}
 	}
-	return found
+	if !found {
+		return fmt.Errorf("%w: no slot is valid", ErrCorrupt)
+	}
+	return nil
 }
 
 func decodeValues(b []byte) (map[string][]byte, bool) {

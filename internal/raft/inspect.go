@@ -1,0 +1,91 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	hraft "github.com/hashicorp/raft"
+
+	"github.com/travisjeffery/jocko/internal/metadata"
+	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/vfs"
+)
+
+// Found is what Inspect finds in Raft's directory.
+type Found struct {
+	Begun     bool            // there is a log
+	Image     *metadata.Image // of all that is in the log, committed or not
+	Directory protocol.UUID   // of the only server; zero where there is none, or are several
+}
+
+// Inspect reads Raft's directory, which need not exist, as Open does, without changing or locking it. What isn't understood
+// is an error that wraps ErrNotUnderstood. Damage is left to Open, which knows what can be done about it: the image then
+// ends before it.
+func Inspect(fsys vfs.FS, dir string) (Found, error) {
+	i := &inspector{fsm: newFSM()}
+	err := i.inspect(fsys, dir)
+	i.found.Image = i.fsm.image.Load()
+	if errors.Is(err, ErrNotUnderstood) || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
+		return i.found, err
+	}
+	return i.found, nil
+}
+
+type inspector struct {
+	fsm   *fsm
+	found Found
+}
+
+func (i *inspector) inspect(fsys vfs.FS, dir string) error {
+	if _, err := fsys.Stat(filepath.Join(dir, segmentsFile)); err != nil {
+		return err
+	}
+	if err := i.snapshot(fsys, dir); err != nil {
+		return err
+	}
+	return eachEntryAfter(fsys, dir, i.fsm.index.Load(), func(l *hraft.Log) error {
+		i.found.Begun = true
+		if l.Type == hraft.LogConfiguration {
+			i.servers(hraft.DecodeConfiguration(l.Data))
+		}
+		if l.Type == hraft.LogCommand {
+			i.fsm.Apply(l) // its error was for whoever proposed the entry
+			return i.fsm.broken()
+		}
+		return checkType(l)
+	})
+}
+
+// snapshot loads the newest snapshot that is whole.
+func (i *inspector) snapshot(fsys vfs.FS, dir string) error {
+	metas, err := listSnapshots(fsys, dir)
+	i.found.Begun = len(metas) > 0 || err != nil
+	if errors.Is(err, ErrNotUnderstood) || err != nil && !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	for _, meta := range metas {
+		_, r, err := openSnapshot(fsys, filepath.Join(dir, meta.ID+snapshotSuffix))
+		if err != nil {
+			return err
+		}
+		err = i.fsm.Restore(r)
+		if err == nil {
+			i.servers(meta.Configuration)
+			i.fsm.index.Store(max(meta.Index, i.fsm.index.Load()))
+			return nil
+		}
+		if !errors.Is(err, ErrCorrupt) {
+			return fmt.Errorf("snapshot %s: %w", meta.ID, err)
+		}
+	}
+	return nil
+}
+
+func (i *inspector) servers(c hraft.Configuration) {
+	i.found.Directory = protocol.UUID{}
+	if len(c.Servers) == 1 {
+		_, i.found.Directory, _ = parseServerID(string(c.Servers[0].ID))
+	}
+}
