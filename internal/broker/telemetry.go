@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash/crc32"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -179,8 +178,8 @@ func (b *Broker) subscriptionOf(rq *Request, id protocol.UUID) subscription {
 func matches(patterns []string, rq *Request, id protocol.UUID) bool {
 	for _, p := range patterns {
 		name, pattern, _ := strings.Cut(p, "=")
-		re, err := regexp.Compile("^(?:" + strings.TrimSpace(pattern) + ")$")
-		if err != nil || !re.MatchString(clientAttribute(strings.TrimSpace(name), rq, id)) {
+		re, err := config.CompilePattern(strings.TrimSpace(pattern))
+		if err != nil || !re.Matches(clientAttribute(strings.TrimSpace(name), rq, id)) {
 			return false
 		}
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -116,16 +115,16 @@ var clientAttributes = []string{
 
 // ClientPatterns are the patterns of a subscription's match, by attribute. Each
 // matches a whole value.
-func ClientPatterns(own map[string]string) (map[string]*regexp.Regexp, error) {
-	patterns := make(map[string]*regexp.Regexp)
+func ClientPatterns(own map[string]string) (map[string]*Pattern, error) {
+	patterns := make(map[string]*Pattern)
 	for _, pair := range ClientMatch.In(Map(own)) {
 		name, pattern, _ := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
-		re, err := regexp.Compile("^(?:" + strings.TrimSpace(pattern) + ")$")
+		p, err := CompilePattern(strings.TrimSpace(pattern))
 		if err != nil || strings.Count(pair, "=") != 1 || !slices.Contains(clientAttributes, name) {
 			return nil, &Error{Key: ClientMatch.Name, Value: pair, Text: "Illegal client matching pattern: " + pair}
 		}
-		patterns[name] = re
+		patterns[name] = p
 	}
 	return patterns, nil
 }

@@ -3,7 +3,6 @@ package group
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 
@@ -28,11 +27,12 @@ type resolvedRegex struct {
 }
 
 // compileRegex compiles an expression (RE2) that is to match whole names.
-func compileRegex(expr string) (*regexp.Regexp, error) {
+func compileRegex(expr string) (*config.Pattern, error) {
 	if len(expr) > maxRegexBytes {
 		return nil, invalidRegex(expr[:64]+"...", fmt.Sprintf("it is longer than %d bytes", maxRegexBytes))
 	}
-	if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
+	pattern, err := config.CompilePattern(expr)
+	if err != nil {
 		why := err.Error()
 		var e *syntax.Error
 		if errors.As(err, &e) {
@@ -40,11 +40,7 @@ func compileRegex(expr string) (*regexp.Regexp, error) {
 		}
 		return nil, invalidRegex(expr, why)
 	}
-	re, err := regexp.Compile(`\A(?:` + expr + `)\z`)
-	if err != nil {
-		return nil, invalidRegex(expr, err.Error())
-	}
-	return re, nil
+	return pattern, nil
 }
 
 func invalidRegex(expr, why string) error {

@@ -2,9 +2,9 @@ package group
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 
+	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/coordinator"
 )
 
@@ -26,9 +26,9 @@ type resolution struct {
 }
 
 type resolvingExpr struct {
-	expr   string
-	re     *regexp.Regexp
-	topics []string
+	expr    string
+	pattern *config.Pattern
+	topics  []string
 }
 
 // beginResolution compiles the group's expressions.
@@ -43,9 +43,9 @@ func (m *Machine) beginResolution(group string) ([]coordinator.Record, error) {
 		r.names = append(r.names, t.Name)
 	}
 	for _, expr := range slices.Sorted(maps.Keys(g.regexes)) {
-		re, err := compileRegex(expr)
+		pattern, err := compileRegex(expr)
 		if err == nil { // else another version's library took it
-			r.exprs = append(r.exprs, resolvingExpr{expr: expr, re: re})
+			r.exprs = append(r.exprs, resolvingExpr{expr: expr, pattern: pattern})
 		}
 	}
 	return m.continueResolution(r)
@@ -56,7 +56,7 @@ func (m *Machine) continueResolution(r *resolution) ([]coordinator.Record, error
 	for cost := 0; len(r.names) > 0 && cost < resolutionStep; r.names = r.names[1:] {
 		for i := range r.exprs {
 			e := &r.exprs[i]
-			if e.re.MatchString(r.names[0]) {
+			if e.pattern.Matches(r.names[0]) {
 				e.topics = append(e.topics, r.names[0])
 			}
 			cost += 64 + len(e.expr)

@@ -2,10 +2,10 @@ package txn
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/travisjeffery/jocko/internal/config"
 	"github.com/travisjeffery/jocko/internal/coordinator"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
@@ -88,9 +88,9 @@ func (f *Filter) compile() (match func(t *transaction, nowMs int64) bool, unknow
 			unknown = append(unknown, name)
 		}
 	}
-	var pattern *regexp.Regexp
+	var pattern *config.Pattern
 	if f.Pattern != "" {
-		if pattern, err = regexp.Compile(`^(?:` + f.Pattern + `)$`); err != nil {
+		if pattern, err = config.CompilePattern(f.Pattern); err != nil {
 			return nil, nil, protocol.Refuse(protocol.ErrInvalidRegularExpression, "Transaction pattern: "+err.Error())
 		}
 	}
@@ -99,7 +99,7 @@ func (f *Filter) compile() (match func(t *transaction, nowMs int64) bool, unknow
 		case len(f.ProducerIDs) > 0 && !slices.Contains(f.ProducerIDs, int64(t.producer.ID)):
 		case len(f.States) > 0 && !states[t.state]:
 		case f.DurationMs >= 0 && nowMs-t.startMs <= f.DurationMs:
-		case pattern != nil && !pattern.MatchString(t.id):
+		case pattern != nil && !pattern.Matches(t.id):
 		default:
 			return true
 		}
