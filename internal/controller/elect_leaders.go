@@ -30,12 +30,13 @@ func (c *Controller) ElectLeaders(ctx context.Context, m *protocol.ElectLeadersR
 }
 
 // electLeaders decides on an ElectLeaders request. A null list means every
-// partition that needs it; those that don't are then left out of the answer.
+// partition that needs it; the others are then left out of the answer, which
+// names all topics.
 func electLeaders(img *metadata.Image, m *protocol.ElectLeadersRequest) ([]metadata.Record, *protocol.ElectLeadersResponse) {
-	resp := &protocol.ElectLeadersResponse{ReplicaElectionResults: []protocol.ElectLeadersResponseReplicaElectionResult{}}
 	if m.ElectionType != preferredElection && m.ElectionType != uncleanElection {
-		resp.ErrorCode = int16(protocol.ErrInvalidRequest)
+		return nil, unknownElection(m)
 	}
+	resp := &protocol.ElectLeadersResponse{ReplicaElectionResults: []protocol.ElectLeadersResponseReplicaElectionResult{}}
 	var records []metadata.Record
 	add := func(topic string, partitions []int32, quiet bool) {
 		result := protocol.ElectLeadersResponseReplicaElectionResult{Topic: topic}
@@ -50,9 +51,7 @@ func electLeaders(img *metadata.Image, m *protocol.ElectLeadersRequest) ([]metad
 			code, text := codeAndText(err)
 			result.PartitionResult = append(result.PartitionResult, protocol.ElectLeadersResponsePartitionResult{PartitionId: index, ErrorCode: code, ErrorMessage: text})
 		}
-		if len(result.PartitionResult) > 0 || !quiet {
-			resp.ReplicaElectionResults = append(resp.ReplicaElectionResults, result)
-		}
+		resp.ReplicaElectionResults = append(resp.ReplicaElectionResults, result)
 	}
 	if m.TopicPartitions == nil {
 		for t := range img.Topics() {
@@ -64,6 +63,25 @@ func electLeaders(img *metadata.Image, m *protocol.ElectLeadersRequest) ([]metad
 		add(m.TopicPartitions[i].Topic, m.TopicPartitions[i].Partitions, false)
 	}
 	return records, resp
+}
+
+// unknownElection refuses a kind of election that doesn't exist, for each
+// partition that is named, whether it exists or not.
+func unknownElection(m *protocol.ElectLeadersRequest) *protocol.ElectLeadersResponse {
+	resp := &protocol.ElectLeadersResponse{ReplicaElectionResults: []protocol.ElectLeadersResponseReplicaElectionResult{}}
+	if m.TopicPartitions != nil && len(m.TopicPartitions) == 0 {
+		return resp // nothing is refused, because nothing is asked
+	}
+	code, text := codeAndText(protocol.Refuse(protocol.ErrInvalidRequest, fmt.Sprintf("Unknown election type %d", m.ElectionType)))
+	resp.ErrorCode = code
+	for _, t := range m.TopicPartitions {
+		result := protocol.ElectLeadersResponseReplicaElectionResult{Topic: t.Topic}
+		for _, index := range t.Partitions {
+			result.PartitionResult = append(result.PartitionResult, protocol.ElectLeadersResponsePartitionResult{PartitionId: index, ErrorCode: code, ErrorMessage: text})
+		}
+		resp.ReplicaElectionResults = append(resp.ReplicaElectionResults, result)
+	}
+	return resp
 }
 
 func partitionIndexes(t *metadata.Topic) []int32 {
@@ -83,12 +101,8 @@ func electLeader(img *metadata.Image, topic string, index int32, kind int8) (met
 		return nil, protocol.Refuse(protocol.ErrUnknownTopicOrPartition, fmt.Sprintf("No such partition as %s-%d", topic, index))
 	}
 	p := t.Partitions[index]
-	switch kind {
-	case preferredElection:
-	case uncleanElection:
+	if kind == uncleanElection {
 		return electUnclean(img, t, p)
-	default:
-		return nil, protocol.Refuse(protocol.ErrInvalidRequest, fmt.Sprintf("Unknown election type %d", kind))
 	}
 	preferred := p.Replicas[0]
 	if p.Leader == preferred {

@@ -64,20 +64,21 @@ func (c *Controller) UpdateFeatures(ctx context.Context, m *protocol.UpdateFeatu
 }
 
 // updateFeatures decides on an UpdateFeatures request. Up to version 1 the
-// response has a result for each feature.
+// response has a result for each feature, as often as the request names it.
 func updateFeatures(img *metadata.Image, m *protocol.UpdateFeaturesRequest, version int16) ([]metadata.Record, *protocol.UpdateFeaturesResponse) {
 	resp := &protocol.UpdateFeaturesResponse{}
 	var records []metadata.Record
 	for _, u := range lastUpdates(m, version) {
 		if err := checkUpdate(img, &u); err != nil {
 			resp.ErrorCode, resp.ErrorMessage = codeAndText(err)
-			resp.Results = nil
 			return nil, resp
 		}
 		if img.Feature(u.Feature) != u.MaxVersionLevel {
 			records = append(records, &protocol.FeatureLevelRecord{Name: u.Feature, FeatureLevel: u.MaxVersionLevel})
 		}
-		if version < 2 {
+	}
+	if version < 2 {
+		for _, u := range m.FeatureUpdates {
 			resp.Results = append(resp.Results, protocol.UpdateFeaturesResponseUpdatableFeatureResult{Feature: u.Feature})
 		}
 	}
