@@ -71,7 +71,7 @@ func undescribed(name string) protocol.DescribeTopicPartitionsResponseTopic {
 		code = protocol.ErrInvalidTopicException
 	}
 	return protocol.DescribeTopicPartitionsResponseTopic{
-		ErrorCode: int16(code), Name: &name, TopicAuthorizedOperations: noOperations,
+		ErrorCode: int16(code), Name: &name, TopicAuthorizedOperations: topicOperations,
 		Partitions: []protocol.DescribeTopicPartitionsResponsePartition{},
 	}
 }

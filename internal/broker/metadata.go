@@ -19,13 +19,19 @@ import (
 //   - A topic that doesn't exist is created if both the request and
 //     auto.create.topics.enable allow it, with the broker's defaults, before
 //     the answer: Kafka answers first and lets the client ask again.
-//   - Operations the client may do are all of them while there is no authorizer.
+//   - Operations the client may do are all of them while there is no authorizer,
+//     on a topic that doesn't exist too.
+//   - A topic that is asked for in a way its version doesn't have, or in none,
+//     costs the whole request: INVALID_REQUEST, without brokers.
 //
 // v1 controller, rack, internal. v2 cluster id. v4 auto creation is the
 // client's choice. v5 offline replicas. v7 leader epochs. v8 authorized
 // operations. v9 flexible. v10 topic ids in answers, v12 in questions.
 // v13 top-level error.
 func (b *Broker) metadata(ctx context.Context, rq *Request, m *protocol.MetadataRequest) *protocol.MetadataResponse {
+	if misnamed(m, rq.Version()) {
+		return refusedMetadata(m, protocol.ErrInvalidRequest)
+	}
 	img := rq.Image
 	resp := &protocol.MetadataResponse{ControllerId: int32(b.controllerID()), ClusterAuthorizedOperations: noOperations, Topics: []protocol.MetadataResponseTopic{}}
 	id := img.ClusterID()
@@ -48,7 +54,7 @@ func (b *Broker) metadata(ctx context.Context, rq *Request, m *protocol.Metadata
 	}
 	if m.IncludeTopicAuthorizedOperations {
 		for i := range resp.Topics {
-			if resp.Topics[i].ErrorCode == 0 {
+			if resp.Topics[i].Name != nil {
 				resp.Topics[i].TopicAuthorizedOperations = topicOperations
 			}
 		}
@@ -68,25 +74,23 @@ const (
 // namedTopics answers for the topics the request names.
 func (b *Broker) namedTopics(ctx context.Context, rq *Request, m *protocol.MetadataRequest, resp *protocol.MetadataResponse) {
 	create := rq.Version() < 4 || m.AllowAutoTopicCreation
-	if rq.Version() < 12 && usesTopicIDs(m) {
-		for i := range m.Topics {
-			resp.Topics = append(resp.Topics, unknownTopic(&m.Topics[i], protocol.ErrInvalidRequest))
-		}
-		return
-	}
 	asked := make(map[string]bool, len(m.Topics))
+	unknown := make(map[protocol.UUID]bool)
 	for i := range m.Topics {
 		q := &m.Topics[i]
 		if q.TopicId != (protocol.UUID{}) {
 			t := rq.Image.TopicByID(q.TopicId)
-			if t == nil {
+			switch {
+			case t == nil && !unknown[q.TopicId]:
+				unknown[q.TopicId] = true
 				resp.Topics = append(resp.Topics, unknownTopic(q, protocol.ErrUnknownTopicId))
-				continue
+			case t != nil && !asked[t.Name]:
+				asked[t.Name] = true
+				resp.Topics = append(resp.Topics, describeTopic(rq, t))
 			}
-			resp.Topics = append(resp.Topics, describeTopic(rq, t))
 			continue
 		}
-		if q.Name == nil || asked[*q.Name] {
+		if asked[*q.Name] {
 			continue
 		}
 		asked[*q.Name] = true
@@ -103,13 +107,29 @@ func (b *Broker) namedTopics(ctx context.Context, rq *Request, m *protocol.Metad
 	}
 }
 
-func usesTopicIDs(m *protocol.MetadataRequest) bool {
+// misnamed tells whether the request asks for a topic without a name, or before
+// version 12 with an id.
+func misnamed(m *protocol.MetadataRequest, version int16) bool {
 	for i := range m.Topics {
-		if m.Topics[i].Name == nil || m.Topics[i].TopicId != (protocol.UUID{}) {
+		q := &m.Topics[i]
+		byID := q.TopicId != (protocol.UUID{})
+		if q.Name == nil && !byID || version < 12 && (q.Name == nil || byID) {
 			return true
 		}
 	}
 	return false
+}
+
+// refusedMetadata is the answer to a request that is refused as a whole.
+func refusedMetadata(m *protocol.MetadataRequest, err protocol.Error) *protocol.MetadataResponse {
+	resp := &protocol.MetadataResponse{
+		ErrorCode: int16(err), ControllerId: -1, ClusterAuthorizedOperations: noOperations,
+		Brokers: []protocol.MetadataResponseBroker{}, Topics: []protocol.MetadataResponseTopic{},
+	}
+	for i := range m.Topics {
+		resp.Topics = append(resp.Topics, unknownTopic(&m.Topics[i], err))
+	}
+	return resp
 }
 
 func unknownTopic(q *protocol.MetadataRequestTopic, err protocol.Error) protocol.MetadataResponseTopic {
