@@ -96,6 +96,9 @@ func (f *fetch) ready() bool {
 // openSession finds or makes the session the request belongs to and enters what
 // the request says into it.
 func (f *fetch) openSession() {
+	if !isolationKnown(f.request.IsolationLevel) { // every partition is refused; no session hears of it
+		f.request.SessionId, f.request.SessionEpoch = 0, finalFetchEpoch
+	}
 	id, epoch := f.request.SessionId, f.request.SessionEpoch
 	usesIDs := f.rq.Version() >= 13
 	if epoch == initialFetchEpoch || epoch == finalFetchEpoch {
@@ -105,7 +108,7 @@ func (f *fetch) openSession() {
 		s := newFetchSession(usesIDs)
 		f.session, f.temporary, f.full = s, true, true
 		f.enter(s)
-		if epoch == initialFetchEpoch && s.partitions > 0 && f.b.sessions.add(s, f.rq.Started) {
+		if epoch == initialFetchEpoch && f.b.sessions.add(s, f.rq.Started) {
 			f.temporary, s.epoch = false, 1
 		}
 		return
@@ -133,6 +136,7 @@ func (f *fetch) openSession() {
 	}
 	f.session = s
 	f.enter(s)
+	f.forget(s)
 	f.b.sessions.resize(s, s.partitions)
 }
 
@@ -144,6 +148,11 @@ func (f *fetch) enter(s *fetchSession) {
 			s.put(key, &t.Partitions[j])
 		}
 	}
+}
+
+// forget drops what the request names as forgotten. A full fetch has nothing to
+// forget.
+func (f *fetch) forget(s *fetchSession) {
 	for i := range f.request.ForgottenTopicsData {
 		t := &f.request.ForgottenTopicsData[i]
 		key := f.key(t.Topic, t.TopicId)
@@ -164,7 +173,7 @@ func readParams(fp *protocol.FetchRequestFetchPartition) replica.ReadParams {
 	return replica.ReadParams{
 		Offset:           record.Offset(fp.FetchOffset),
 		MaxBytes:         int(fp.PartitionMaxBytes),
-		CurrentEpoch:     record.LeaderEpoch(fp.CurrentLeaderEpoch),
+		CurrentEpoch:     record.LeaderEpoch(max(fp.CurrentLeaderEpoch, -1)), // others below 0 fence only other APIs
 		LastFetchedEpoch: record.LeaderEpoch(fp.LastFetchedEpoch),
 	}
 }
@@ -183,6 +192,9 @@ func (f *fetch) respond(ctx context.Context, out *protocol.Encoder) server.After
 	}
 	if !f.temporary {
 		f.answer.SessionId = f.session.id
+	}
+	if !isolationKnown(f.request.IsolationLevel) {
+		f.answer.ErrorCode = int16(protocol.ErrInvalidRequest)
 	}
 	f.gather(ctx)
 	f.session.mu.Lock()
@@ -281,6 +293,9 @@ func (f *fetch) read() (enough bool) {
 func (f *fetch) find(p *fetchPartition) (*replica.Partition, error) {
 	if f.request.ReplicaId >= 0 || f.request.ReplicaState.ReplicaId >= 0 {
 		return nil, protocol.ErrNotLeaderOrFollower // this broker has no followers
+	}
+	if !isolationKnown(f.request.IsolationLevel) {
+		return nil, protocol.ErrInvalidRequest
 	}
 	if p.partition != nil && !p.partition.Deleted() {
 		return p.partition, nil

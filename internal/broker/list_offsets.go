@@ -16,8 +16,9 @@ import (
 //     -5 the end of the tiered one, -6 the earliest offset not uploaded.
 //   - Nothing found is offset -1 without an error. Without tiered storage -4 is
 //     -2, and -5 and -6 find nothing.
-//   - A partition named twice is refused (INVALID_REQUEST), and so is a place
-//     that the request's version doesn't know (UNSUPPORTED_VERSION).
+//   - A partition named twice is refused (INVALID_REQUEST), and so are an
+//     isolation level that doesn't exist and a place that the request's version
+//     doesn't know (UNSUPPORTED_VERSION).
 //
 // v2 isolation level. v4 leader epochs. v6 flexible. v7 -3 (KIP-734). v8 -4
 // (KIP-405). v9 -5 (KIP-1005). v10 timeout.ms (KIP-1075). v11 -6 (KIP-1023).
@@ -31,7 +32,7 @@ func (b *Broker) listOffsets(_ context.Context, rq *Request, m *protocol.ListOff
 			p := &t.Partitions[j]
 			answer := protocol.ListOffsetsResponseListOffsetsPartitionResponse{PartitionIndex: p.PartitionIndex, Timestamp: -1, Offset: -1, LeaderEpoch: -1}
 			err := error(protocol.ErrInvalidRequest)
-			if !twice[topicPartition{t.Name, p.PartitionIndex}] {
+			if !twice[topicPartition{t.Name, p.PartitionIndex}] && isolationKnown(m.IsolationLevel) {
 				err = b.listOffset(rq, m, t.Name, p, &answer)
 			}
 			answer.ErrorCode = b.code(err)
@@ -41,6 +42,10 @@ func (b *Broker) listOffsets(_ context.Context, rq *Request, m *protocol.ListOff
 	}
 	return resp
 }
+
+// isolationKnown tells whether an isolation level exists: 0 is read_uncommitted,
+// 1 read_committed.
+func isolationKnown(level int8) bool { return level == 0 || level == 1 }
 
 // specialSince is the version that brought each special timestamp.
 var specialSince = map[int64]int16{-1: 1, -2: 1, -3: 7, -4: 8, -5: 9, -6: 11}

@@ -46,7 +46,7 @@ func (c *epochCache) assign(epoch record.LeaderEpoch, start record.Offset) {
 
 // end answers OffsetForLeaderEpoch: the largest known epoch not above the asked one, and where it ends.
 func (c *epochCache) end(epoch record.LeaderEpoch, logEnd record.Offset) (record.LeaderEpoch, record.Offset) {
-	if epoch < 0 {
+	if epoch == noEpoch {
 		return noEpoch, noOffset
 	}
 	if epoch == c.latest() {

@@ -90,7 +90,7 @@ func (p *Partition) checkLeaderLocked(current record.LeaderEpoch) error {
 	default:
 		return protocol.ErrNotLeaderOrFollower
 	}
-	if current < 0 {
+	if current == -1 {
 		return nil
 	}
 	if current < p.leaderEpoch {
