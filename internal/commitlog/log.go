@@ -268,10 +268,14 @@ func (l *Log) EpochStart(epoch record.LeaderEpoch) (start record.Offset, ok bool
 	return l.epochs.startOf(epoch)
 }
 
-// AssignEpochStart notes that the leader of an epoch writes from the offset on, before it has written.
+// AssignEpochStart notes that the leader of an epoch writes from the offset on, before it has written. An epoch below the
+// latest known one is passed over: a node that starts leads by an image that may be older than what it wrote.
 func (l *Log) AssignEpochStart(epoch record.LeaderEpoch, o record.Offset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if epoch < l.epochs.latest() {
+		return
+	}
 	l.epochs.assign(epoch, o)
 	if l.epochs.dirty {
 		l.dir.flusher.request(l, flushEpochs)
