@@ -177,6 +177,17 @@ func (r *Runtime) ByPartition(index int32) (*Shard, error) {
 	return s, nil
 }
 
+// Started tells whether Run has begun: COORDINATOR_LOAD_IN_PROGRESS before,
+// when what all shards know can't be listed yet, and after its end.
+func (r *Runtime) Started() error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if !r.running {
+		return protocol.ErrCoordinatorLoadInProgress
+	}
+	return nil
+}
+
 // Shards returns the shards that run here.
 func (r *Runtime) Shards() []*Shard {
 	r.mu.RLock()

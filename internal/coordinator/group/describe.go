@@ -69,6 +69,9 @@ func (c *Coordinator) List(ctx context.Context, states, kinds []string) ([]Liste
 	in := func(list []string, s string) bool {
 		return len(list) == 0 || slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(strings.TrimSpace(l), s) })
 	}
+	if err := c.Started(); err != nil {
+		return nil, err
+	}
 	var out []Listed
 	for _, sh := range c.Shards() {
 		groups, err := coordinator.Read(ctx, sh, func() (found []Listed) {

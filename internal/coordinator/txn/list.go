@@ -55,6 +55,9 @@ func (c *Coordinator) List(ctx context.Context, f Filter) (ids []Listing, unknow
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := c.Started(); err != nil {
+		return nil, nil, err
+	}
 	for _, sh := range c.Shards() {
 		found, err := coordinator.Read(ctx, sh, func() []Listing { return sh.Machine().(*Machine).list(match) })
 		if err != nil {
