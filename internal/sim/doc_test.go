@@ -16,13 +16,14 @@ import (
 
 // Sizes of the campaigns; 0 runs the short form that belongs to go test ./... alone.
 var (
-	killsFlag  = flag.Int("faults.kills", 0, "kills of TestKillCampaign")
-	statesFlag = flag.Int("faults.states", 0, "crash states of TestPowerLossCampaign")
-	callsFlag  = flag.Int("faults.calls", 0, "calls of each kind that TestFailedCallCampaign fails")
-	cyclesFlag = flag.Int("faults.cycles", 0, "fill and free cycles of TestFullDiskCampaign")
-	inputFlag  = flag.Duration("faults.input", 0, "time TestMutantCampaign sends mutants")
-	seedFlag   = flag.Uint64("faults.seed", 1, "first seed of a campaign")
-	jockoFlag  = flag.String("faults.jocko", "", "the jocko binary to kill; this test binary if empty")
+	killsFlag    = flag.Int("faults.kills", 0, "kills of TestKillCampaign")
+	statesFlag   = flag.Int("faults.states", 0, "crash states of TestPowerLossCampaign")
+	callsFlag    = flag.Int("faults.calls", 0, "calls of each kind that TestFailedCallCampaign fails")
+	cyclesFlag   = flag.Int("faults.cycles", 0, "fill and free cycles of TestFullDiskCampaign")
+	inputFlag    = flag.Duration("faults.input", 0, "time TestMutantCampaign sends mutants")
+	restartsFlag = flag.Int("faults.restarts", 0, "restarts of TestRestartCampaign")
+	seedFlag     = flag.Uint64("faults.seed", 1, "first seed of a campaign")
+	jockoFlag    = flag.String("faults.jocko", "", "the jocko binary to kill; this test binary if empty")
 
 	transfersFlag = flag.Int64("faults.transfers", 0, "records TestExactlyOnceCampaign consumes, transforms and produces")
 	rebalanceFlag = flag.Int("faults.rebalances", 0, "rebalances of TestGroupsCampaign")

@@ -186,3 +186,14 @@ func tail(s string) string {
 	}
 	return s
 }
+
+// stopInOrder ends the process as an operator does, and waits until it is gone.
+func (p *process) stopInOrder() {
+	if *jockoFlag != "" {
+		_ = p.cmd.Process.Signal(os.Interrupt)
+	}
+	p.stdin.Close() // a child's sign to stop
+	<-p.output
+	_ = p.cmd.Wait() // however it ended
+	p.cmd = nil
+}
