@@ -35,6 +35,7 @@ type Options struct {
 	// compared with them again. It begins with the time, ms, so that it grows over
 	// restarts too.
 	topicsVersion *atomic.Int64
+	deleted       *deletions
 }
 
 // groupConfig is the configs in force for a group: its own over the broker's.
@@ -61,6 +62,7 @@ type Coordinator struct {
 func New(o Options) *Coordinator {
 	o.topicsVersion = new(atomic.Int64)
 	o.topicsVersion.Store(o.Now().UnixMilli())
+	o.deleted = &deletions{byShard: make(map[int32]deletedTopics)}
 	c := &Coordinator{options: &o}
 	c.Runtime = coordinator.NewRuntime(coordinator.Options{
 		Topic: Topic, Self: o.Self, Image: o.Image, Log: o.Log, Now: o.Now, Logger: o.Logger,

@@ -59,6 +59,8 @@ func (c *Coordinator) DeleteGroup(ctx context.Context, id string) error {
 // first: they would make a group again.
 func (m *Machine) deleteGroup(g group) []coordinator.Record {
 	var records []coordinator.Record
-	m.offsets.all(g.id(), func(p partition) { records = append(records, offsetTombstone(g.id(), p)) })
+	for _, p := range m.offsets.all(g.id()) {
+		records = append(records, offsetTombstone(g.id(), p))
+	}
 	return append(records, g.tombstones()...)
 }

@@ -125,6 +125,9 @@ func (m *Machine) Loaded() {
 	m.loadedClassic()
 	m.loadedConsumer()
 	m.scheduleExpiry()
+	if len(m.options.deleted.of(m.sh.Index)) > 0 { // while it was loaded, or the machine before it was lost
+		m.sh.After(forgetTimer, 0, m.forgetTopics)
+	}
 }
 
 // Unloaded implements coordinator.Machine.

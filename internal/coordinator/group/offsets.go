@@ -1,6 +1,11 @@
 package group
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/travisjeffery/jocko/internal/coordinator"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
@@ -126,18 +131,19 @@ func (o *offsets) known(group string, p partition) bool {
 	return ok || o.held(group, p)
 }
 
-// all yields the partitions of a group that have an offset, committed or held.
-func (o *offsets) all(group string, yield func(partition)) {
-	for p := range o.byGroup[group] {
-		yield(p)
-	}
+// all are the partitions of a group that have an offset, committed or held, in
+// order.
+func (o *offsets) all(group string) []partition {
+	all := slices.Collect(maps.Keys(o.byGroup[group]))
 	for id := range o.producers[group] {
-		for p := range o.pending[id][group] {
-			if _, ok := o.byGroup[group][p]; !ok {
-				yield(p)
-			}
-		}
+		all = slices.AppendSeq(all, maps.Keys(o.pending[id][group]))
 	}
+	slices.SortFunc(all, comparePartitions)
+	return slices.Compact(all)
+}
+
+func comparePartitions(a, b partition) int {
+	return cmp.Or(strings.Compare(a.topic, b.topic), cmp.Compare(a.index, b.index))
 }
 
 // replayOffset applies the record of an offset. A group of that name is there

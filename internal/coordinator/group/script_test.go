@@ -124,6 +124,7 @@ func (c command) millis(key, none string) int32 {
 type rig struct {
 	t      *testing.T
 	log    *coordtest.Log
+	wrap   func(coordinator.Log) coordinator.Log // of log, nil for none
 	config map[string]string
 	ids    int64
 	c      *Coordinator
@@ -171,7 +172,7 @@ func (r *rig) coordinator() (*Coordinator, func(), prometheus.Gatherer) {
 	all.GroupCoordinator(counts)
 	c := New(Options{
 		Self: 1, Image: r.img.Load,
-		Log:    func(int32) (coordinator.Log, error) { return r.log, nil },
+		Log:    r.openLog,
 		Config: func() *config.Broker { return config.NewBroker(r.config) },
 		NewID:  r.newID, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: counts, Offsets: new(metrics.Offsets),
 	})
@@ -180,6 +181,13 @@ func (r *rig) coordinator() (*Coordinator, func(), prometheus.Gatherer) {
 	go func() { defer close(done); _ = c.Run(ctx) }()
 	synctest.Wait()
 	return c, func() { cancel(); <-done }, all.Gather()
+}
+
+func (r *rig) openLog(int32) (coordinator.Log, error) {
+	if r.wrap != nil {
+		return r.wrap(r.log), nil
+	}
+	return r.log, nil
 }
 
 func (r *rig) start() { r.c, r.stop, r.gather = r.coordinator() }
@@ -251,13 +259,35 @@ func (r *rig) records() []string {
 	defer func() { r.printed = len(batches) }()
 	var out []string
 	for _, b := range batches[r.printed:] {
+		if m, ok, err := record.ReadMarker(b); ok && err == nil {
+			out = append(out, fmt.Sprintf("marker pid=%d %s", m.ProducerID, map[bool]string{true: "commit", false: "abort"}[m.Type == record.Commit]))
+			continue
+		}
 		rd := record.Read(b, record.Limits{})
 		for rd.Next() {
 			out = append(out, "record "+shorten(printRecord(rd.Record())))
+			r.ended(rd.Record())
 		}
 		rd.Close()
 	}
 	return out
+}
+
+// ended takes notice of a classic group's tombstone: nothing that was answered as
+// done has to be there any longer.
+func (r *rig) ended(rec *record.Record) {
+	if rec.Value != nil || binary.BigEndian.Uint16(rec.Key) != 2 {
+		return
+	}
+	var d protocol.Decoder
+	d.Reset(rec.Key[2:])
+	var key protocol.GroupMetadataKey
+	if err := key.Decode(&d, 0); err != nil {
+		r.t.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.done, key.Group)
 }
 
 func printRecord(rec *record.Record) string {
