@@ -138,3 +138,11 @@ func BenchmarkRead(bm *testing.B) {
 		})
 	}
 }
+
+func BenchmarkXXH32(bm *testing.B) {
+	p := make([]byte, 64<<10)
+	bm.SetBytes(int64(len(p)))
+	for bm.Loop() {
+		checksum32(p)
+	}
+}

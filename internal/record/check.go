@@ -5,12 +5,12 @@ import "runtime"
 // slots bounds how many batches are decompressed for validation at a time, and so the memory that decoders hold.
 var slots = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
 
-// checkCompressed walks the records of a compressed batch in a window of constant size. If out is set it gets the records.
+// checkCompressed walks the records of a compressed batch in a window that no record makes larger. If out is set it gets the records.
 func (r *Rules) checkCompressed(b Batch, out encoder) (maxTimestamp int64, err error) {
 	slots <- struct{}{}
 	defer func() { <-slots }()
-	var s stream
-	defer s.close()
+	s := newStream()
+	defer s.release()
 	if err := s.open(b, r.Limits); err != nil {
 		return 0, err
 	}
@@ -31,12 +31,12 @@ func (r *Rules) checkCompressed(b Batch, out encoder) (maxTimestamp int64, err e
 		if n > 0 || w.next == w.count {
 			continue
 		}
-		// Not one whole record: it is larger than the window, or the stream ended in it.
+		// Not one whole record: it is large, or the stream ended in it.
 		if s.ended() {
 			break
 		}
-		if s.w-s.r == len(s.window) {
-			if err := w.largeRecord(&s); err != nil {
+		if s.w-s.r >= windowSize {
+			if err := w.largeRecord(s); err != nil {
 				return 0, err
 			}
 		}
@@ -48,7 +48,7 @@ func (r *Rules) checkCompressed(b Batch, out encoder) (maxTimestamp int64, err e
 	return w.maxTimestamp, w.end(left)
 }
 
-// largeRecord checks the record at the front of s field by field, for it is larger than the window.
+// largeRecord checks the record at the front of s field by field: it never is in the window as a whole.
 func (w *walk) largeRecord(s *stream) error {
 	size, _, ok, err := s.varint()
 	if err != nil {

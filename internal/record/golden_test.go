@@ -96,8 +96,8 @@ func TestFilterAsKafka(t *testing.T) {
 // plain is a batch with its records decompressed, length and CRC left out.
 func plain(t *testing.T, b Batch) []byte {
 	t.Helper()
-	var s stream
-	defer s.close()
+	s := newStream()
+	defer s.release()
 	if err := s.open(b, NoLimits); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ func (d *gzipDecoder) reset(src []byte, _ int64) error {
 	return d.Reader.Reset(&d.src)
 }
 
+func (d *gzipDecoder) decode(s *stream) (int, error) { return d.Read(s.room(1)) }
+
 func (d *gzipDecoder) release() {
 	d.src.Reset(nil)
 	gzipDecoders.Put(d)

@@ -15,8 +15,9 @@ import (
 //	then for each block: size (4, top bit: stored as it is), block, checksum (4, by flag)
 //	a size of 0, content checksum (4, by flag)
 //
-// We read frames ourselves, because Kafka takes less than the format has: one frame, blocks that don't refer to earlier ones,
-// no dictionary. What we took beyond that, Java consumers couldn't read.
+// We read frames ourselves, for two reasons. Kafka takes less than the format has: one frame, blocks that don't refer to
+// earlier ones, no dictionary. What we took beyond that, Java consumers couldn't read. And the block size in a header says
+// little: most clients outside of Java and librdkafka declare 4 MiB for any batch, so we ask the blocks themselves.
 const (
 	lz4Magic           = 0x184d2204
 	lz4Stored          = 1 << 31
@@ -50,16 +51,13 @@ type lz4Decoder struct {
 	contentSize uint64
 	total       uint64
 	most        int64
-	sum         xxh32  // of the content
-	buf         []byte // memory for blocks
-	block       []byte // decoded, or a part of src; what is unread
-	done        bool
+	sum         xxh32 // of the content
 }
 
 var lz4Decoders = sync.Pool{New: func() any { return new(lz4Decoder) }}
 
 func (d *lz4Decoder) reset(src []byte, most int64) error {
-	*d = lz4Decoder{most: most, buf: d.buf}
+	*d = lz4Decoder{most: most}
 	if len(src) < 7 {
 		return errTruncated
 	}
@@ -89,101 +87,149 @@ func (d *lz4Decoder) reset(src []byte, most int64) error {
 	return nil
 }
 
-func (d *lz4Decoder) Read(p []byte) (int, error) {
-	for len(d.block) == 0 {
-		if d.done {
-			return 0, io.EOF
-		}
-		if err := d.next(); err != nil {
-			return 0, err
-		}
+func (d *lz4Decoder) decode(s *stream) (n int, err error) {
+	for n == 0 && err == nil {
+		n, err = d.next(s)
 	}
-	n := copy(p, d.block)
-	d.block = d.block[n:]
-	return n, nil
+	return n, err
 }
 
-// next decodes the next block, or the end of the frame.
-func (d *lz4Decoder) next() error {
-	if len(d.src) < 4 {
-		return errTruncated
+// next decodes the next block, which may be empty, or reads the end of the frame.
+func (d *lz4Decoder) next(s *stream) (int, error) {
+	size, err := d.u32()
+	if err != nil {
+		return 0, err
 	}
-	size := binary.LittleEndian.Uint32(d.src)
-	d.src = d.src[4:]
 	if size == 0 {
-		d.done = true
-		return d.end()
+		return 0, d.end()
 	}
-	stored := size&lz4Stored != 0
-	n := int(size &^ lz4Stored)
+	block, err := d.block(int(size &^ lz4Stored))
+	if err != nil {
+		return 0, err
+	}
+	var out []byte
+	if size&lz4Stored != 0 {
+		out = s.room(len(block))[:len(block)]
+		copy(out, block)
+	} else if out, err = d.uncompress(s, block); err != nil {
+		return 0, err
+	}
+	d.total += uint64(len(out))
+	if d.flags&lz4ContentChecksum != 0 {
+		d.sum.write(out)
+	}
+	return len(out), nil
+}
+
+func (d *lz4Decoder) u32() (uint32, error) {
+	if len(d.src) < 4 {
+		return 0, errTruncated
+	}
+	v := binary.LittleEndian.Uint32(d.src)
+	d.src = d.src[4:]
+	return v, nil
+}
+
+// block cuts off the next n bytes and the checksum that may follow them.
+func (d *lz4Decoder) block(n int) ([]byte, error) {
 	if n > d.maxBlock {
-		return errLZ4Block
+		return nil, errLZ4Block
 	}
 	if n > len(d.src) {
-		return errTruncated
+		return nil, errTruncated
 	}
 	block := d.src[:n]
 	d.src = d.src[n:]
-	if d.flags&lz4BlockChecksum != 0 {
-		if len(d.src) < 4 {
-			return errTruncated
-		}
-		if binary.LittleEndian.Uint32(d.src) != checksum32(block) {
-			return errLZ4Checksum
-		}
-		d.src = d.src[4:]
+	if d.flags&lz4BlockChecksum == 0 {
+		return block, nil
 	}
-	if !stored {
-		var err error
-		if block, err = d.uncompress(block); err != nil {
-			return err
-		}
+	sum, err := d.u32()
+	if err == nil && sum != checksum32(block) {
+		err = errLZ4Checksum
 	}
-	d.block = block
-	d.total += uint64(len(block))
-	if d.flags&lz4ContentChecksum != 0 {
-		d.sum.write(block)
-	}
-	return nil
+	return block, err
 }
 
-func (d *lz4Decoder) uncompress(block []byte) ([]byte, error) {
-	room := min(d.maxBlock, maxLZ4Ratio*len(block)+maxLZ4Ratio)
-	if cap(d.buf) < room {
-		d.buf = make([]byte, room)
+// uncompress decodes a block into the stream's window.
+func (d *lz4Decoder) uncompress(s *stream, block []byte) ([]byte, error) {
+	room := s.room(0)
+	if size := min(d.maxBlock, maxLZ4Ratio*len(block)+maxLZ4Ratio); size > len(room) {
+		if size = lz4Size(block); size < 0 || size > d.maxBlock {
+			return nil, errLZ4Block
+		}
+		if uint64(size) > uint64(d.most)-d.total {
+			return nil, errOverLimit
+		}
+		room = s.room(size)
 	}
-	n, err := lz4.UncompressBlock(block, d.buf[:room])
+	n, err := lz4.UncompressBlock(block, room[:min(len(room), d.maxBlock)])
 	if err != nil {
 		return nil, errLZ4Block
 	}
-	return d.buf[:n], nil
+	return room[:n], nil
 }
 
-// end checks what follows the last block.
+// lz4Size is how many bytes a block decompresses to, or -1 if it isn't whole. It reads what a decoder reads, and copies
+// nothing. A block is a row of sequences: a token with two lengths of 4 bits, more of the first length, literals, the
+// match's offset (2), more of the second. The last sequence ends with its literals.
+func lz4Size(b []byte) (size int) {
+	for i := 0; i < len(b); {
+		token := int(b[i])
+		var n int
+		n, i = lz4Length(token>>4, b, i+1)
+		if n > len(b)-i {
+			return -1
+		}
+		size += n
+		if i += n; i == len(b) {
+			break
+		}
+		if len(b)-i < 2 {
+			return -1
+		}
+		n, i = lz4Length(token&15, b, i+2)
+		size += n + 4
+	}
+	return size
+}
+
+// lz4Length completes a length that may go on at b[i].
+func lz4Length(n int, b []byte, i int) (length, next int) {
+	if n < 15 {
+		return n, i
+	}
+	for i < len(b) {
+		c := b[i]
+		n, i = n+int(c), i+1
+		if c < 255 {
+			break
+		}
+	}
+	return n, i
+}
+
+// end checks what follows the last block. It returns io.EOF if that is right.
 func (d *lz4Decoder) end() error {
 	if d.flags&lz4ContentSize != 0 && d.contentSize != d.total {
 		return errLZ4Size
 	}
 	if d.flags&lz4ContentChecksum != 0 {
-		if len(d.src) < 4 {
-			return errTruncated
+		sum, err := d.u32()
+		if err != nil {
+			return err
 		}
-		if binary.LittleEndian.Uint32(d.src) != d.sum.sum() {
+		if sum != d.sum.sum() {
 			return errLZ4Checksum
 		}
-		d.src = d.src[4:]
 	}
 	if len(d.src) > 0 {
 		return errLZ4Trailing
 	}
-	return nil
+	return io.EOF
 }
 
 func (d *lz4Decoder) release() {
-	d.src, d.block = nil, nil
-	if cap(d.buf) > keptWindow {
-		d.buf = nil
-	}
+	d.src = nil
 	lz4Decoders.Put(d)
 }
 

@@ -61,7 +61,7 @@ func field(b []byte, i int) ([]byte, int) {
 //	}
 //	return r.Err()
 type Reader struct {
-	s          stream
+	s          *stream // nil: an empty batch
 	batch      Batch
 	rec        Record
 	read       int32 // records so far
@@ -80,6 +80,7 @@ func Read(b Batch, l Limits) *Reader {
 		return r
 	}
 	if b.Count() > 0 || len(b) > HeaderSize {
+		r.s = newStream()
 		r.err = r.s.open(b, l)
 	}
 	return r
@@ -131,7 +132,7 @@ func (r *Record) set(body []byte, l *layout) {
 
 // body brings the next record into the window and returns it without its length.
 func (r *Reader) body() ([]byte, error) {
-	s := &r.s
+	s := r.s
 	size, i := varint32(s.unread(), 0)
 	if i < 0 && !s.ended() {
 		if err := s.atLeast(maxVarint32Size); err != nil {
@@ -159,8 +160,8 @@ func (r *Reader) body() ([]byte, error) {
 
 // end checks that nothing follows the last record.
 func (r *Reader) end() error {
-	if r.s.window == nil {
-		return nil // an empty batch
+	if r.s == nil {
+		return nil
 	}
 	left, err := r.s.drained()
 	if err == nil && left > 0 {
@@ -179,7 +180,9 @@ func (r *Reader) Err() error { return r.err }
 
 // Close gives the memory back. The Reader can't be used any more.
 func (r *Reader) Close() {
-	r.s.close()
+	if r.s != nil {
+		r.s.release()
+	}
 	*r = Reader{}
 	readers.Put(r)
 }

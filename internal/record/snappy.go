@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// Snappy comes in two framings. Some clients send one raw block. Java and librdkafka send the framing of snappy-java,
-// called xerial after its maker, big-endian:
+// Snappy comes in two framings. franz-go and librdkafka send one raw block. Java and Python send the framing of
+// snappy-java, called xerial after its maker, big-endian:
 //
 //	0x82 "SNAPPY" 0x00, version (4), lowest compatible version (4): nobody looks at the versions
 //	then for each block: size (4), raw block
@@ -19,8 +19,6 @@ var xerialMagic = [8]byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 const (
 	xerialHeaderSize = 16
 	xerialBlockSize  = 32 << 10 // what Java writes
-	// maxSnappyRatio bounds what a snappy block can decompress to: its densest element makes 64 bytes of 3.
-	maxSnappyRatio = 22
 )
 
 var errSnappyBlock = errors.New("bad block")
@@ -29,15 +27,13 @@ var errSnappyBlock = errors.New("bad block")
 type snappyDecoder struct {
 	src    []byte // what is left
 	xerial bool
-	block  []byte // decoded, pos is how far it was read
-	pos    int
 	most   int64
 }
 
 var snappyDecoders = sync.Pool{New: func() any { return new(snappyDecoder) }}
 
 func (d *snappyDecoder) reset(src []byte, most int64) error {
-	d.src, d.most, d.pos, d.block = src, most, 0, d.block[:0]
+	d.src, d.most = src, most
 	d.xerial = len(src) >= len(xerialMagic) && [8]byte(src) == xerialMagic
 	if !d.xerial && len(src) > 0 {
 		return nil
@@ -49,98 +45,96 @@ func (d *snappyDecoder) reset(src []byte, most int64) error {
 	return nil
 }
 
-func (d *snappyDecoder) Read(p []byte) (int, error) {
-	for d.pos == len(d.block) {
-		if len(d.src) == 0 {
-			return 0, io.EOF
-		}
-		if err := d.next(); err != nil {
-			return 0, err
-		}
+func (d *snappyDecoder) decode(s *stream) (n int, err error) {
+	for n == 0 && err == nil {
+		n, err = d.next(s)
 	}
-	n := copy(p, d.block[d.pos:])
-	d.pos += n
+	return n, err
+}
+
+// next decodes the next block, which may be empty.
+func (d *snappyDecoder) next(s *stream) (int, error) {
+	if len(d.src) == 0 {
+		return 0, io.EOF
+	}
+	block, err := d.block()
+	if err != nil {
+		return 0, err
+	}
+	n, err := s2.DecodedLen(block)
+	if err != nil || n != snappySize(block) {
+		return 0, errSnappyBlock
+	}
+	if int64(n) > d.most {
+		return 0, errOverLimit
+	}
+	if _, err := s2.Decode(s.room(n)[:n], block); err != nil {
+		return 0, errSnappyBlock
+	}
 	return n, nil
 }
 
-// next decodes the next block.
-func (d *snappyDecoder) next() error {
+// block cuts off the next block.
+func (d *snappyDecoder) block() ([]byte, error) {
 	block := d.src
 	d.src = nil
-	if d.xerial {
-		if len(block) < 4 {
-			return errTruncated
-		}
-		size := binary.BigEndian.Uint32(block)
-		block = block[4:]
-		if uint64(size) > uint64(len(block)) {
-			return errTruncated
-		}
-		block, d.src = block[:size], block[size:]
+	if !d.xerial {
+		return block, nil
 	}
-	n, err := s2.DecodedLen(block)
-	if err != nil {
-		return errSnappyBlock
+	if len(block) < 4 {
+		return nil, errTruncated
 	}
-	if n > maxSnappyRatio*len(block) || !isSnappy(block) {
-		return errSnappyBlock
+	size := binary.BigEndian.Uint32(block)
+	block = block[4:]
+	if uint64(size) > uint64(len(block)) {
+		return nil, errTruncated
 	}
-	if int64(n) > d.most {
-		return errOverLimit
-	}
-	if cap(d.block) < n {
-		d.block = make([]byte, n)
-	}
-	d.pos = 0
-	d.block, err = s2.Decode(d.block[:n], block)
-	if err != nil {
-		d.block = d.block[:0]
-		return errSnappyBlock
-	}
-	return nil
+	d.src = block[size:]
+	return block[:size], nil
 }
 
-// isSnappy tells whether a block has no elements of s2, a descendant of snappy whose decoder we use and which other
-// readers of the log can't decode: copies with the offset 0.
-func isSnappy(b []byte) bool {
+// snappySize is how many bytes the elements of a block make, if it is right: what the block itself declares may be more
+// than it has. It is -1 for elements of s2, a descendant of snappy whose decoder we use and which other readers of the log
+// can't decode: copies with the offset 0.
+func snappySize(b []byte) (size int) {
 	_, i := binary.Uvarint(b)
 	for i >= 0 && i < len(b) {
 		tag := b[i]
+		n := int(tag>>2) + 1
 		switch tag & 3 {
 		case 0: // literal
-			n := int(tag >> 2)
-			if n < 60 {
-				i += n + 2
-				continue
+			if n > 60 {
+				more := n - 60 // bytes that hold the length
+				if len(b)-i <= more {
+					return -1
+				}
+				n = 1
+				for k := more; k > 0; k-- {
+					n += int(b[i+k]) << (8 * (k - 1))
+				}
+				i += more
 			}
-			size := n - 59 // bytes that hold the length
-			if len(b)-i <= size {
-				return true // the decoder finds that out
+			if i += n + 1; i < 0 || i > len(b) {
+				return -1
 			}
-			n = 0
-			for k := size; k > 0; k-- {
-				n = n<<8 | int(b[i+k])
-			}
-			i += size + n + 2
 		case 1:
 			if tag>>5 == 0 && i+1 < len(b) && b[i+1] == 0 {
-				return false
+				return -1
 			}
+			n = 4 + int(tag>>2&7)
 			i += 2
 		case 2:
 			i += 3
 		case 3:
 			i += 5
 		}
+		size += n
 	}
-	return true
+	return size
 }
 
 func (d *snappyDecoder) release() {
 	d.src = nil
-	if cap(d.block) > keptWindow {
-		d.block = nil
-	}
 	snappyDecoders.Put(d)
 }
 

@@ -4,13 +4,17 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
-// A decoder turns one compressed payload into a stream. It is pooled and reads src without copying it. most is the
-// number of bytes the stream may have: a decoder allocates nothing beyond that, nor beyond what src can decompress to.
+// A decoder turns one compressed payload into a stream. It is pooled and reads src without copying it. most is the number of
+// bytes the stream may have.
 type decoder interface {
-	io.Reader
 	reset(src []byte, most int64) error
+	// decode puts the next bytes into room that it takes from s, and returns how many. It asks for no more room than those
+	// bytes need, whatever src declares. The error is io.EOF at the end, with or after the last bytes.
+	decode(s *stream) (int, error)
 	release()
 }
 
@@ -52,20 +56,23 @@ type stream struct {
 	left   int64     // bytes that may still come
 	tee    io.Writer // gets every decompressed byte, if set
 	err    error     // io.EOF at the end
-	own    *[]byte   // the pooled memory behind window
+	own    []byte    // memory for windows; it stays with the stream in the pool
 }
 
 const (
+	// windowSize is the first size of a window, and what its size is rounded to.
 	windowSize = 64 << 10
-	// A window that grew over keptWindow isn't kept.
-	keptWindow = 1 << 20
+	// A window that grew over keptWindow isn't kept. The largest block of LZ4 fits, behind the start of a record.
+	keptWindow = 4<<20 + 2*windowSize
 	// maxEmptyReads is how often a decoder may return nothing without an error.
 	maxEmptyReads = 100
 )
 
-var windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
+var streams = sync.Pool{New: func() any { return new(stream) }}
 
-// open begins a batch. close must follow, also after an error.
+func newStream() *stream { return streams.Get().(*stream) }
+
+// open begins a batch.
 func (s *stream) open(b Batch, l Limits) error {
 	*s = stream{codec: b.Codec(), own: s.own}
 	if s.codec == None {
@@ -77,9 +84,9 @@ func (s *stream) open(b Batch, l Limits) error {
 		return s.err
 	}
 	if s.own == nil {
-		s.own = windows.Get().(*[]byte)
+		s.own = make([]byte, windowSize)
 	}
-	s.window = *s.own
+	s.window = s.own
 	s.left = l.bytes(len(b) - HeaderSize)
 	s.dec = newDecoder(s.codec)
 	if err := s.dec.reset(b.Payload(), s.left); err != nil {
@@ -96,21 +103,24 @@ func (s *stream) fatal() error {
 	return s.err
 }
 
-func (s *stream) close() {
+// release gives the stream back. Bytes of its window must not be used any more.
+func (s *stream) release() {
 	if s.dec != nil {
 		s.dec.release()
-		s.dec = nil
 	}
-	if s.own != nil && len(*s.own) <= keptWindow {
-		windows.Put(s.own)
+	own := s.own
+	if len(own) > keptWindow {
+		own = nil
 	}
-	s.own, s.window = nil, nil
+	poison.Bytes(own)
+	*s = stream{own: own}
+	streams.Put(s)
 }
 
 // unread is what the window holds.
 func (s *stream) unread() []byte { return s.window[s.r:s.w] }
 
-// fill reads more bytes behind those unread. When the window is full of unread bytes it grows, by as much as came before.
+// fill decodes more bytes behind those unread.
 func (s *stream) fill() error {
 	if s.err != nil {
 		return s.fatal()
@@ -119,29 +129,32 @@ func (s *stream) fill() error {
 		copy(s.window, s.window[s.r:s.w])
 		s.r, s.w = 0, s.w-s.r
 	}
-	if s.w == len(s.window) {
-		grown := make([]byte, 2*len(s.window))
-		copy(grown, s.window)
-		s.window = grown
-		*s.own = grown
-	}
 	return s.read()
+}
+
+// room returns the free part of the window, which has at least n bytes: the window grows where it must, by half at least.
+func (s *stream) room(n int) []byte {
+	if n > len(s.window)-s.w {
+		size := max(s.w+n, len(s.window)+len(s.window)/2)
+		grown := make([]byte, (size+windowSize-1)/windowSize*windowSize)
+		copy(grown, s.window[:s.w])
+		s.window, s.own = grown, grown
+	}
+	return s.window[s.w:]
 }
 
 func (s *stream) read() error {
 	for range maxEmptyReads {
-		n, err := s.dec.Read(s.window[s.w:])
+		n, err := s.dec.decode(s)
 		if int64(n) > s.left {
-			s.err = errOverLimit
-			return s.err
-		}
-		s.left -= int64(n)
-		if s.tee != nil && n > 0 {
+			err = errOverLimit
+		} else if s.tee != nil && n > 0 {
 			if _, err := s.tee.Write(s.window[s.w : s.w+n]); err != nil {
 				s.err = err
 				return err
 			}
 		}
+		s.left -= int64(n)
 		s.w += n
 		if err == io.EOF {
 			s.err = io.EOF

@@ -36,6 +36,7 @@ type zstdDecoder struct {
 	src     []byte
 	pos     int
 	windows []zstdWindow // window descriptors to be replaced, by position
+	next    int          // in windows
 	largest uint64       // window
 }
 
@@ -55,7 +56,7 @@ var zstdDecoders = sync.Pool{New: func() any {
 }}
 
 func (d *zstdDecoder) reset(src []byte, most int64) error {
-	d.src, d.pos, d.windows, d.largest = src, 0, d.windows[:0], 0
+	d.src, d.pos, d.windows, d.next, d.largest = src, 0, d.windows[:0], 0, 0
 	for rest := src; len(rest) > 0; {
 		n, err := d.scanFrame(rest, len(src)-len(rest), most)
 		if err != nil {
@@ -65,6 +66,8 @@ func (d *zstdDecoder) reset(src []byte, most int64) error {
 	}
 	return d.Reset(zstdSource{d})
 }
+
+func (d *zstdDecoder) decode(s *stream) (int, error) { return d.Read(s.room(1)) }
 
 // scanFrame finds the end of the frame at the front of b, which is at src[at:], and notes what window it needs.
 func (d *zstdDecoder) scanFrame(b []byte, at int, most int64) (size int, err error) {
@@ -170,9 +173,10 @@ func (s zstdSource) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := copy(p, d.src[d.pos:])
-	for len(d.windows) > 0 && d.windows[0].pos < d.pos+n {
-		p[d.windows[0].pos-d.pos] = d.windows[0].descriptor
-		d.windows = d.windows[1:]
+	for d.next < len(d.windows) && d.windows[d.next].pos < d.pos+n {
+		w := d.windows[d.next]
+		p[w.pos-d.pos] = w.descriptor
+		d.next++
 	}
 	d.pos += n
 	return n, nil
