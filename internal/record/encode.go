@@ -4,6 +4,8 @@ import (
 	"io"
 	"math"
 	"sync"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // An encoder compresses what is written to it into a sink, until Close. It is pooled.
@@ -39,6 +41,9 @@ type sink struct {
 	most int
 }
 
+// A sink that grew over keptSink isn't kept.
+const keptSink = 1 << 20
+
 var sinks = sync.Pool{New: func() any { return new(sink) }}
 
 // newSink begins a batch with a copy of b's header, to become at most limit bytes (0: any size).
@@ -71,7 +76,8 @@ func (s *sink) batch(c Codec) Batch {
 }
 
 func (s *sink) release() {
-	if cap(s.b) <= keptWindow {
+	poison.Bytes(s.b)
+	if cap(s.b) <= keptSink {
 		sinks.Put(s)
 	}
 }

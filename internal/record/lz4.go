@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // An LZ4 frame, little-endian:
@@ -325,5 +327,7 @@ func (e *lz4Encoder) Close() error {
 
 func (e *lz4Encoder) release() {
 	e.out = nil
+	poison.Bytes(e.plain)
+	poison.Bytes(e.block)
 	lz4Encoders.Put(e)
 }

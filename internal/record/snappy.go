@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/s2"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // Snappy comes in two framings. franz-go and librdkafka send one raw block. Java and Python send the framing of
@@ -190,5 +192,7 @@ func (e *snappyEncoder) Close() error { return e.flush() }
 
 func (e *snappyEncoder) release() {
 	e.out = nil
+	poison.Bytes(e.plain)
+	poison.Bytes(e.block)
 	snappyEncoders.Put(e)
 }

@@ -109,10 +109,10 @@ func (s *stream) release() {
 		s.dec.release()
 	}
 	own := s.own
+	poison.Bytes(own)
 	if len(own) > keptWindow {
 		own = nil
 	}
-	poison.Bytes(own)
 	*s = stream{own: own}
 	streams.Put(s)
 }
