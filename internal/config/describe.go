@@ -78,7 +78,7 @@ func (k *Key) setOnBroker(b *Broker) bool {
 func (k *Key) inherited(source Source, own map[string]string, b *Broker) Entry {
 	e := Entry{Key: k, Name: k.Name, Source: SourceDefault}
 	if v, ok := own[k.Name]; ok {
-		e.Synonyms = append(e.Synonyms, Value{k.Name, k.shown(v), source})
+		e.Synonyms = append(e.Synonyms, Value{k.Name, k.shown(k.text(v)), source})
 	}
 	if len(k.Synonyms) > 0 {
 		e.Synonyms = append(e.Synonyms, Brokers.Get(k.Synonyms[0].Name).values(b)...)
@@ -112,7 +112,7 @@ func DescribeBroker(b *Broker) []Entry {
 func (k *Key) ofBroker(b *Broker) Entry {
 	e := Entry{Key: k, Name: k.Name, Source: SourceDefault, ReadOnly: k.Mode == ReadOnly, Synonyms: k.values(b)}
 	if !k.Null || k.IsSet(b) {
-		e.Value = k.shown(k.raw(b))
+		e.Value = k.shown(k.text(k.raw(b)))
 	}
 	if len(e.Synonyms) > 0 {
 		e.Source = e.Synonyms[0].Source
@@ -160,7 +160,7 @@ func (k *Key) shownIn(l Lookup) *string {
 	if k.Null && !k.IsSet(l) {
 		return nil
 	}
-	return k.shown(k.raw(l))
+	return k.shown(k.text(k.raw(l)))
 }
 
 // DescribeClusterDefault reports the dynamic defaults of all brokers: only those

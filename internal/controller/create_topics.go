@@ -196,10 +196,14 @@ func values(records []*protocol.ConfigRecord) map[string]string {
 	return m
 }
 
-// createdConfigs are the configs in force that the answer shows (KIP-525).
+// createdConfigs are the configs in force that the answer shows (KIP-525), the
+// topic's own ones as they came.
 func createdConfigs(own map[string]string, broker *config.Broker) []protocol.CreateTopicsResponseCreatableTopicConfigs {
 	out := []protocol.CreateTopicsResponseCreatableTopicConfigs{}
 	for _, e := range config.DescribeTopic(own, broker) {
+		if v, ok := own[e.Name]; ok {
+			e.Value = &v
+		}
 		out = append(out, protocol.CreateTopicsResponseCreatableTopicConfigs{
 			Name: e.Name, Value: e.Value, ReadOnly: e.ReadOnly, ConfigSource: int8(e.Source), IsSensitive: e.Sensitive(),
 		})
