@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -107,22 +108,22 @@ func (p *produce) topic(t *protocol.ProduceRequestTopicProduceData, out *protoco
 func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *protocol.ProduceRequestPartitionProduceData, check *txnCheck,
 	answer *protocol.ProduceResponsePartitionProduceResponse, now time.Time,
 ) error {
-	if p.request.Acks < -1 || p.request.Acks > 1 {
-		return protocol.ErrInvalidRequiredAcks
-	}
 	if check.err != nil {
 		return check.err
 	}
 	part, err := p.find(t, data.Index)
 	if err != nil {
-		return err
+		return corruptOr(err, data.Records)
+	}
+	if p.request.Acks < -1 || p.request.Acks > 1 {
+		return cmp.Or(record.CheckShape(data.Records), error(protocol.ErrInvalidRequiredAcks))
 	}
 	part.Traffic.BytesIn.Add(len(data.Records))
 	a, err := part.AppendVerified(data.Records, p.rq.Frame, p.rq.Version(), p.request.Acks == -1, now, check.verified)
 	if err != nil {
 		part.Traffic.ProduceFailed.Inc()
 		p.leaderHint(part, answer, err)
-		if outOfTurn(err) {
+		if outOfTurn(err) || judged(err, data.Records) {
 			start, _ := part.Bounds()
 			answer.LogStartOffset = int64(start)
 		}
@@ -139,6 +140,30 @@ func (p *produce) partition(t *protocol.ProduceRequestTopicProduceData, data *pr
 // wrote before: the answer says where the log starts, which may be why.
 func outOfTurn(err error) bool {
 	return errors.Is(err, protocol.ErrOutOfOrderSequenceNumber) || errors.Is(err, protocol.ErrInvalidProducerEpoch) || errors.Is(err, protocol.ErrInvalidTxnState)
+}
+
+// judged tells of a batch whose records the partition refused; Kafka says where
+// the log starts then too. Bytes that are no single batch don't come that far.
+func judged(err error, records []byte) bool {
+	var e *record.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case record.InvalidRecord, record.InvalidTimestamp, record.Undecodable:
+		return record.CheckShape(records) == nil
+	}
+	return false
+}
+
+// corruptOr returns why a partition can't be written to, unless the bytes meant
+// for it can't be a batch: that comes first.
+func corruptOr(err error, records []byte) error {
+	var e *record.Error
+	if shape := record.CheckShape(records); errors.As(shape, &e) && e.Kind == record.Corrupt {
+		return shape
+	}
+	return err
 }
 
 // find looks a partition up that a client may write to.
