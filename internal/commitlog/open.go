@@ -164,14 +164,14 @@ type openPoints struct {
 
 // open loads the log from its folder. Nobody else uses it yet.
 func (l *Log) open(p openPoints) (err error) {
-	if l.topicID, err = readPartitionMetadata(l.env.fs, l.folder); err != nil {
-		return err
-	}
 	files, err := l.tidyFolder()
 	if err != nil {
 		return err
 	}
 	if err := l.findSegments(files, p.start); err != nil {
+		return err
+	}
+	if l.topicID, err = readPartitionMetadata(l.env.fs, l.folder); err != nil {
 		return err
 	}
 	if err := l.loadEpochs(); err != nil {

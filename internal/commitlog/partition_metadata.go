@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -37,7 +38,7 @@ func decodePartitionMetadata(b []byte) (protocol.UUID, error) {
 }
 
 // readPartitionMetadata reads a folder's file. A missing or damaged one is the zero UUID: whoever knows the topic's id
-// gives it with SetTopicID.
+// gives it with SetTopicID. One of a later version is an error.
 func readPartitionMetadata(fsys vfs.FS, folder string) (protocol.UUID, error) {
 	b, err := vfs.ReadFile(fsys, filepath.Join(folder, metadataFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,20 +47,27 @@ func readPartitionMetadata(fsys vfs.FS, folder string) (protocol.UUID, error) {
 	if err != nil {
 		return protocol.UUID{}, err
 	}
+	version, ok := strings.CutPrefix(strings.SplitN(string(b), "\n", 2)[0], "version: ")
+	if n, err := strconv.ParseUint(version, 10, 31); ok && err == nil && n != 0 {
+		return protocol.UUID{}, fmt.Errorf("%w: %s is of version %d: a later version of jocko wrote it", protocol.ErrKafkaStorageError, metadataFile, n)
+	}
 	id, _ := decodePartitionMetadata(b)
 	return id, nil
 }
 
 // SetTopicID gives a log that has none the id of its topic. Another id than it has is an error: the folder is another
-// topic's of the same name.
+// topic's of the same name. A log that is offline is given none.
 func (l *Log) SetTopicID(id protocol.UUID) error {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
 	l.mu.Lock()
-	old, folder := l.topicID, l.folder
+	old, folder, err := l.topicID, l.folder, l.err
 	l.mu.Unlock()
-	if old == id {
+	switch {
+	case old == id:
 		return nil
+	case old == (protocol.UUID{}) && err != nil:
+		return err // it could not be read, and may have an id
 	}
 	if old != (protocol.UUID{}) {
 		return fmt.Errorf("%w: the folder %s is that of topic id %s, not %s", protocol.ErrInconsistentTopicId, folder, old, id)

@@ -137,10 +137,14 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		APIName:   func(key int16) string { return protocol.Key(key).String() },
 		ErrorName: func(code int16) string { return protocol.Error(code).Name() },
 	})
+	found, err := n.checkOwnership()
+	if err != nil {
+		return err
+	}
 	if err := n.openLogs(parts); err != nil {
 		return err
 	}
-	if err := n.startMetadata(ctx, parts); err != nil {
+	if err := n.startMetadata(ctx, parts, found); err != nil {
 		return err
 	}
 	if err := n.serve(parts); err != nil {
@@ -205,12 +209,13 @@ func cleaner(cfg config.Lookup) commitlog.CleanerOptions {
 
 // startMetadata opens the metadata log, starts the controller, registers this
 // broker and opens its partitions.
-func (n *Node) startMetadata(ctx context.Context, parts *parts) error {
+func (n *Node) startMetadata(ctx context.Context, parts *parts, found raft.Found) error {
 	logger := n.env.Logger
-	var err error
-	n.raft, err = raft.Open(raft.Options{
-		FS: n.env.FS, Dir: n.raftDir(), NodeID: n.self, DirectoryID: n.dirs.List()[0].ID, Log: logger,
-	})
+	id, err := n.directoryID(found)
+	if err != nil {
+		return fmt.Errorf("the directory of the metadata log: %w", err)
+	}
+	n.raft, err = raft.Open(raft.Options{FS: n.env.FS, Dir: n.raftDir(), NodeID: n.self, DirectoryID: id, Log: logger})
 	if err != nil {
 		return fmt.Errorf("opening the metadata log: %w", err)
 	}
@@ -378,15 +383,20 @@ func (n *Node) brokerConfig(img *metadata.Image) *config.Broker {
 	return n.static.WithDynamic(own, all)
 }
 
-// raftDir is where the metadata log lies: metadata.log.dir, or the first log
-// dir.
-func (n *Node) raftDir() string {
+// metadataDir is the directory that the metadata log's folder is in:
+// metadata.log.dir, or the first log dir.
+func (n *Node) metadataDir() string {
 	dir := config.MetadataLogDir.In(n.static)
 	if dir == "" {
 		dir = config.Dirs(n.static)[0]
 	}
-	return filepath.Join(dir, "__raft")
+	return filepath.Clean(dir)
 }
+
+// raftFolder is the folder of the metadata log.
+const raftFolder = "__raft"
+
+func (n *Node) raftDir() string { return filepath.Join(n.metadataDir(), raftFolder) }
 
 // requestMemory is the budget for requests in flight.
 func (n *Node) requestMemory() int64 {
