@@ -105,9 +105,15 @@ func (c *checkpointer) writeNow(kinds checkpointKind) error {
 		}
 		lines := make([]tpOffset, 0, len(logs))
 		for _, l := range logs {
+			if f.kind != logStarts && l.logDir() != c.dir {
+				continue // it is leaving: what is said here is about the files it had
+			}
 			if o := f.of(l); o >= 0 {
 				lines = append(lines, tpOffset{l.tp, o})
 			}
+		}
+		if f.kind == logStarts { // a copy's is there before the copy takes the log's place
+			lines = c.appendFutures(lines)
 		}
 		b := encodeOffsets(lines)
 		if bytes.Equal(b, c.written[f.kind]) {
@@ -119,6 +125,15 @@ func (c *checkpointer) writeNow(kinds checkpointKind) error {
 		c.written[f.kind] = b
 	}
 	return nil
+}
+
+func (c *checkpointer) appendFutures(lines []tpOffset) []tpOffset {
+	for _, l := range c.dir.futures() {
+		if o := l.startCheckpoint(); o >= 0 && l.Err() == nil {
+			lines = append(lines, tpOffset{l.tp, o})
+		}
+	}
+	return lines
 }
 
 // forget makes sure that no checkpoint on disk speaks of a partition that is about to be made: the lines of an earlier one of

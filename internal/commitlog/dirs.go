@@ -83,6 +83,7 @@ type Dirs struct {
 
 	mu          sync.RWMutex
 	logs        map[TP]*Log
+	others      map[TP][]*Log // found beside those, with another topic id: one of them may be the one that a topic claims
 	creating    map[TP]bool
 	moves       map[TP]*move
 	brokerEpoch int64
@@ -96,7 +97,7 @@ type Dirs struct {
 func OpenDirs(fsys vfs.FS, opt DirsOptions) (*Dirs, error) {
 	opt.setDefaults()
 	d := &Dirs{
-		opt: opt, logs: make(map[TP]*Log), creating: make(map[TP]bool), moves: make(map[TP]*move), brokerEpoch: -1,
+		opt: opt, logs: make(map[TP]*Log), others: make(map[TP][]*Log), creating: make(map[TP]bool), moves: make(map[TP]*move), brokerEpoch: -1,
 		moveWake: make(chan struct{}, 1),
 	}
 	d.env = &env{
@@ -261,7 +262,8 @@ func (d *Dirs) SetIdentity(clusterID string, nodeID int32) error {
 	return nil
 }
 
-// Get returns a partition's log, or nil.
+// Get returns a partition's log, or nil. Of logs found in several directories with different topic ids it returns one, and the
+// next once that is set aside or deleted.
 func (d *Dirs) Get(tp TP) *Log {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

@@ -34,6 +34,7 @@ type Log struct {
 	err       error // why nothing can be done with the log any more
 	damage    error // why a part of it can't be read
 	unsynced  newNames
+	left      *leftFolder     // where the log was before a move that isn't on disk yet
 	snapshots []record.Offset // producer snapshots in the folder, ascending
 	onFlush   func(record.Offset)
 	waiters   []flushWaiter

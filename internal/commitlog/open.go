@@ -51,6 +51,12 @@ func (d *Dirs) loadDir(dir *logDir) error {
 			}
 		}
 	}
+	for tp, start := range points.start {
+		// The deleted records were never on disk, and their offsets are given again: to records that aren't deleted.
+		if l := dir.logs[tp]; err == nil && l != nil && l.err == nil && start > l.End() {
+			return dir.checkpointer.writeNow(logStarts)
+		}
+	}
 	return err
 }
 
@@ -121,21 +127,25 @@ func (d *Dirs) loadFolder(dir *logDir, f found, points *checkpoints) error {
 		dir.mu.Unlock()
 		return nil
 	}
+	dir.addLog(l)
 	d.mu.Lock()
 	other := d.logs[f.tp]
-	if other == nil {
+	switch {
+	case other == nil:
 		d.logs[f.tp] = l
+	case other.topicID != l.topicID:
+		d.others[f.tp] = append(d.others[f.tp], l)
+		other = nil
 	}
 	d.mu.Unlock()
 	if other != nil {
 		return d.settleTwins(other, l)
 	}
-	dir.addLog(l)
 	return nil
 }
 
-// settleTwins: two directories hold the same partition, as a crash in the middle of a move leaves them. The longer one is
-// it, the other is set aside.
+// settleTwins: two directories hold the same partition of the same topic, as a crash in the middle of a move leaves them. The
+// longer one has all records, because a move lets no truncation come between (see move). The other is set aside.
 func (d *Dirs) settleTwins(a, b *Log) error {
 	if b.End() > a.End() && b.err == nil || a.err != nil {
 		a, b = b, a
@@ -145,9 +155,11 @@ func (d *Dirs) settleTwins(a, b *Log) error {
 	d.mu.Lock()
 	d.logs[a.tp] = a
 	d.mu.Unlock()
-	a.dir.addLog(a)
 	b.dir.removeLog(b)
-	return b.renameFolder(folderStray)
+	if err := b.renameFolder(folderStray); err != nil {
+		return err
+	}
+	return b.dir.syncRoot()
 }
 
 func newLog(e *env, dir *logDir, tp TP, folder string, cfg LogConfig) *Log {
@@ -519,12 +531,23 @@ func (d *Dirs) SetAside(l *Log) error {
 	return l.renameFolder(folderStray)
 }
 
+// forget takes a log out of the set. Another of the same name, of another topic, takes its place.
 func (d *Dirs) forget(l *Log) {
 	d.mu.Lock()
 	if d.logs[l.tp] == l {
 		delete(d.logs, l.tp)
+		if others := d.others[l.tp]; len(others) > 0 {
+			d.logs[l.tp], d.others[l.tp] = others[0], others[1:]
+		}
+	}
+	m := d.moves[l.tp]
+	if m != nil && m.log == l {
+		delete(d.moves, l.tp)
 	}
 	d.mu.Unlock()
+	if m != nil && m.log == l {
+		m.abandon()
+	}
 	l.logDir().removeLog(l)
 }
 
@@ -539,6 +562,7 @@ func (l *Log) renameFolder(kind folderKind) error {
 		l.env.fds.drop(s)
 		l.env.indexes.drop(s)
 	}
+	l.leaveFolder(kind)
 	if dir.Err() != nil {
 		return nil // the folder is found again when the directory is
 	}

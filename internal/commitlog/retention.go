@@ -34,7 +34,16 @@ func (l *Log) SetStart(o record.Offset) error {
 
 // FlushStart returns once the log start offset is on disk: after a crash it isn't below the one that SetStart has set. One write
 // serves all logs of the directory whose start has moved.
-func (l *Log) FlushStart() error { return l.logDir().checkpointer.writeNow(logStarts) }
+func (l *Log) FlushStart() error {
+	if l.leaving() != nil {
+		l.flushMu.Lock() // until the move is on disk
+		l.flushMu.Unlock()
+		if l.leaving() != nil {
+			return fmt.Errorf("%w: the move of %s isn't on disk", protocol.ErrKafkaStorageError, l.tp)
+		}
+	}
+	return l.logDir().checkpointer.writeNow(logStarts)
+}
 
 // Retain removes what the configuration doesn't want kept: segments below the log start offset, then, with cleanup.policy=delete, the
 // oldest of what exceeds retention.bytes, then of what is older than retention.ms. Only whole segments below the

@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -238,3 +239,5 @@ func TestFailedStartKeepsTheBrokerEpoch(t *testing.T) {
 		t.Errorf("after an unclean stop and a failed start the epoch is %d", epoch)
 	}
 }
+
+func sorted(all map[string]string) []string { return slices.Sorted(maps.Keys(all)) }

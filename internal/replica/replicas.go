@@ -221,17 +221,7 @@ func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Par
 	p := &Partition{Topic: t.name, TopicID: t.id, Index: mp.ID, Traffic: t.traffic, replicas: r, leader: -1, leaderEpoch: -1}
 	p.config.Store(cfg)
 	tp := commitlog.TP{Topic: t.name, Partition: mp.ID}
-	log := r.dirs.Get(tp)
-	if log != nil && log.TopicID() == (metadata.TopicID{}) {
-		r.identify(log, t)
-	}
-	if log != nil && log.TopicID() != (metadata.TopicID{}) && log.TopicID() != t.id {
-		r.logger.Warn("a folder belongs to another topic of the same name: set aside", "topic", t.name, "partition", mp.ID, "id", log.TopicID())
-		if err := r.dirs.SetAside(log); err != nil {
-			r.logger.Error("setting a stray folder aside failed", "topic", t.name, "partition", mp.ID, "error", err)
-		}
-		log = nil
-	}
+	log := r.find(tp, t)
 	if log == nil && r.starting.Load() && r.dirOffline() {
 		r.logger.Error("a partition has no log, which may be in the log dir that is offline", "topic", t.name, "partition", mp.ID)
 		p.state = offline
@@ -254,6 +244,25 @@ func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Par
 	log.OnFlush(p.flushed)
 	p.highWatermark = log.RecoveredHighWatermark()
 	return p
+}
+
+// find returns the topic's log of a partition, or nil. Folders of other topics
+// of the same name are set aside.
+func (r *Replicas) find(tp commitlog.TP, t *topic) *commitlog.Log {
+	for {
+		log := r.dirs.Get(tp)
+		if log == nil || log.TopicID() == t.id {
+			return log
+		}
+		if log.TopicID() == (metadata.TopicID{}) {
+			r.identify(log, t)
+			return log
+		}
+		r.logger.Warn("a folder belongs to another topic of the same name: set aside", "topic", tp.Topic, "partition", tp.Partition, "id", log.TopicID())
+		if err := r.dirs.SetAside(log); err != nil {
+			r.logger.Error("setting a stray folder aside failed", "topic", tp.Topic, "partition", tp.Partition, "error", err)
+		}
+	}
 }
 
 // dirOffline tells whether a log dir can't be looked into.
