@@ -24,7 +24,8 @@ type Appended struct {
 	MaxTimestamp int64         // the largest, ms
 	Bytes        int
 	LeaderEpoch  record.LeaderEpoch
-	Duplicate    bool // nothing was written: the producer had sent the batch before, and First and Last are its offsets
+	Generation   int64 // of the log with the records, see Log.Generation
+	Duplicate    bool  // nothing was written: the producer had sent the batch before, and First and Last are its offsets
 }
 
 // AppendLeader appends validated batches as the leader of an epoch. Offsets and the leader epoch are written into buf, which
@@ -122,7 +123,8 @@ func (l *Log) checkProducerLocked(b record.Batch, opt *AppendOptions) error {
 }
 
 // AppendFollower appends batches as the leader stored them. buf must hold whole batches, in order, from the log's end on (a
-// gap is allowed: compaction leaves them); their checksums are checked.
+// gap is allowed: compaction leaves them); their checksums are checked. The first batch of an empty log may begin below its end:
+// the leader's log starts within that batch after a DeleteRecords.
 func (l *Log) AppendFollower(buf []byte) (Appended, error) {
 	a, err := checkReplicated(buf)
 	if err != nil {
@@ -133,11 +135,22 @@ func (l *Log) AppendFollower(buf []byte) (Appended, error) {
 	if err := l.checkLocked(); err != nil {
 		return Appended{}, err
 	}
+	if a.First < l.End() && l.End() <= a.Last && len(l.segments) == 1 && l.segments[0].size == 0 {
+		l.beginBelowLocked(a.First)
+	}
 	if a.First < l.End() {
 		return Appended{}, fmt.Errorf("%w: append at offset %d below the log's end %d", protocol.ErrCorruptMessage, a.First, l.End())
 	}
 	a.LogStart = l.Start()
 	return a, l.writeLocked(buf, &a)
+}
+
+// beginBelowLocked lets an empty log begin at an offset below its start: where the batch begins that the start is in.
+func (l *Log) beginBelowLocked(base record.Offset) {
+	l.replaceEmptyLocked(l.activeLocked(), base)
+	l.setEndLocked(base)
+	l.recoveryPoint.Store(int64(base))
+	l.flushed.Store(int64(base))
 }
 
 // checkReplicated checks what came from a leader without the log's lock.
@@ -185,7 +198,8 @@ func (l *Log) writeLocked(buf []byte, a *Appended) error {
 		return err
 	}
 	l.noteLocked(s, buf)
-	l.end.Store(int64(a.Last + 1))
+	l.setEndLocked(a.Last + 1)
+	a.Generation = l.Generation()
 	l.dirty += int64(len(buf))
 	l.requestFlushLocked()
 	return nil

@@ -44,7 +44,7 @@ type Log struct {
 
 	// Written under mu, read without.
 	start, end, highWatermark, recoveryPoint, flushed atomic.Int64
-	changes                                           atomic.Int64 // truncations, removals and replacements of segments
+	changes                                           atomic.Int64 // see Generation
 
 	claimed   atomic.Bool  // a topic owns the log
 	cuts      atomic.Int64 // truncations
@@ -177,6 +177,11 @@ func (l *Log) RecoveryPoint() record.Offset { return record.Offset(l.recoveryPoi
 // FlushedOffset is the offset below which all records are on disk. It is at least the recovery point.
 func (l *Log) FlushedOffset() record.Offset { return record.Offset(l.flushed.Load()) }
 
+// Generation changes with every change of what the log holds below its end, and of where it holds it: a segment that was
+// replaced, removed or cut, a lower end, a log that went offline. What was read under one generation is what the files hold as
+// long as the generation is the same. It changes under the log's lock, before the bytes do or together with them.
+func (l *Log) Generation() int64 { return l.changes.Load() }
+
 // Size is the bytes of all .log files.
 func (l *Log) Size() int64 {
 	l.mu.Lock()
@@ -292,8 +297,22 @@ func floorSegment(segments []*segment, o record.Offset) int {
 	return sort.Search(len(segments), func(i int) bool { return segments[i].base > o }) - 1
 }
 
-// setSegmentsLocked replaces the list of segments.
-func (l *Log) setSegmentsLocked(s []*segment) { l.segments = s }
+// setSegmentsLocked replaces the list of segments. It and setEndLocked are the only ways to change what is below the log's end: a
+// segment that is cut was above a lower end before. A list that only grows at its end changes nothing there.
+func (l *Log) setSegmentsLocked(s []*segment) {
+	if len(s) < len(l.segments) || !slices.Equal(l.segments, s[:len(l.segments)]) {
+		l.changes.Add(1)
+	}
+	l.segments = s
+}
+
+// setEndLocked moves the log end offset.
+func (l *Log) setEndLocked(o record.Offset) {
+	if o < l.End() {
+		l.changes.Add(1)
+	}
+	l.end.Store(int64(o))
+}
 
 // addSegmentLocked begins a new segment at base.
 func (l *Log) addSegmentLocked(base record.Offset) *segment {
@@ -307,6 +326,7 @@ func (l *Log) addSegmentLocked(base record.Offset) *segment {
 func (l *Log) failLocked(err error) {
 	if l.err == nil {
 		l.err = err
+		l.changes.Add(1)
 		l.env.opt.Logger.Error("partition is offline", "partition", l.tp.String(), "dir", l.dir.path, "error", err)
 	}
 }

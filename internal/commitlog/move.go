@@ -388,11 +388,11 @@ func (m *move) exchangeLocked() error {
 	}
 	m.to.nameMade()
 	l.left = &leftFolder{from, l.folder}
-	l.dir, l.folder, l.segments, l.snapshots = m.to, folder, f.segments, f.snapshots
+	l.dir, l.folder, l.snapshots = m.to, folder, f.snapshots
+	l.setSegmentsLocked(f.segments)
 	l.dirty, l.unsynced, l.epochs.dirty = f.dirty, newNames{folder: true, contents: true}, true
 	l.recoveryPoint.Store(f.recoveryPoint.Load())
 	l.flushed.Store(f.flushed.Load())
-	l.changes.Add(1)
 	f.err = errDeleted
 	m.to.mu.Lock()
 	delete(m.to.future, l.tp)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
+	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
 )
 
@@ -289,5 +290,69 @@ func TestFoldersOfTwoTopics(t *testing.T) {
 		if l := d.Get(TP{"t", 0}); l.End() != 6 || l.Err() != nil {
 			t.Errorf("the topic's log ends at %d", l.End())
 		}
+	}
+}
+
+// TestMoveStartsWithinABatch moves a log whose start offset is inside its first batch, as DeleteRecords leaves it.
+func TestMoveStartsWithinABatch(t *testing.T) {
+	fs := vfs.NewMem()
+	opt := testOptions("/a", "/b")
+	d := openDirs(t, fs, opt)
+	l := createLog(t, d, "t", opt.Config)
+	for range 3 {
+		appendCommitted(t, l, batch(3, 200, 7))
+	}
+	if err := l.SetStart(4); err != nil {
+		t.Fatal(err)
+	}
+	want, _, err := l.ReadBytes(nil, 4, 1<<20, l.End(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := moveTo(d, l, "/b"); err != nil {
+		t.Fatal(err)
+	}
+	check := func() {
+		t.Helper()
+		got, next, err := l.ReadBytes(nil, 4, 1<<20, l.End(), true)
+		if err != nil || !bytes.Equal(got, want) || next != 9 || l.Start() != 4 || l.End() != 9 || l.Dir() != "/b" {
+			t.Fatalf("%d bytes up to %d (%v), log %d to %d in %s; want %d bytes", len(got), next, err, l.Start(), l.End(), l.Dir(), len(want))
+		}
+	}
+	check()
+	if err := errors.Join(l.FlushStart(), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d = openDirs(t, fs, opt)
+	l = d.Get(TP{"t", 0})
+	check()
+}
+
+// TestFollowerStartsWithinABatch: a follower that begins at its leader's log start offset takes the batch that it is in; one that
+// has records takes no batch that begins below its end.
+func TestFollowerStartsWithinABatch(t *testing.T) {
+	d := openDirs(t, vfs.NewMem(), testOptions("/a"))
+	l := createLog(t, d, "t", DefaultLogConfig())
+	if err := l.TruncateFully(12); err != nil {
+		t.Fatal(err)
+	}
+	b := record.Batch(batch(5, 10, 7))
+	b.SetBaseOffset(10)
+	if _, err := l.AppendFollower(b); err != nil {
+		t.Fatal(err)
+	}
+	if l.Start() != 12 || l.End() != 15 || l.FlushedOffset() > 10 || l.RecoveryPoint() > 10 {
+		t.Errorf("log %d to %d, flushed to %d, recovery point %d", l.Start(), l.End(), l.FlushedOffset(), l.RecoveryPoint())
+	}
+	b.SetBaseOffset(14)
+	if _, err := l.AppendFollower(b); !errors.Is(err, protocol.ErrCorruptMessage) {
+		t.Errorf("a batch over the log's end: %v", err)
+	}
+	if err := l.TruncateFully(20); err != nil {
+		t.Fatal(err)
+	}
+	b.SetBaseOffset(10)
+	if _, err := l.AppendFollower(b); !errors.Is(err, protocol.ErrCorruptMessage) {
+		t.Errorf("a batch that ends below an empty log's end: %v", err)
 	}
 }

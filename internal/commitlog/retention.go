@@ -161,7 +161,6 @@ func (l *Log) dropSegments(n int) error {
 	l.mu.Lock()
 	gone := l.segments[:n]
 	l.setSegmentsLocked(slices.Clone(l.segments[n:]))
-	l.changes.Add(1)
 	first := l.segments[0].base
 	if first > l.Start() {
 		l.start.Store(int64(first))

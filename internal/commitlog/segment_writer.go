@@ -201,7 +201,6 @@ func (l *Log) installSegments(old []*segment, writers []*segmentWriter) {
 	for _, s := range old {
 		s.gone.Store(true)
 	}
-	l.changes.Add(1)
 }
 
 // settleReplacement renames the files: the old ones leave, the new ones get their names.

@@ -91,9 +91,8 @@ func (l *Log) cut(to record.Offset) error {
 	l.mu.Lock()
 	s, gone, folder := l.segments[c.i], l.segments[c.i+1:], l.folder
 	l.setSegmentsLocked(slices.Clone(l.segments[:c.i+1]))
-	l.changes.Add(1)
 	l.cuts.Add(1)
-	l.end.Store(int64(c.next))
+	l.setEndLocked(c.next)
 	l.start.Store(min(l.start.Load(), int64(c.next))) // inside the batch that went
 	l.highWatermark.Store(min(l.highWatermark.Load(), int64(c.next)))
 	l.epochs.truncateEnd(c.next)
@@ -334,14 +333,14 @@ func (l *Log) truncateFully(at record.Offset) error {
 	if segments[0].base == at {
 		keep = 1
 	}
-	l.changes.Add(1)
 	l.cuts.Add(1)
 	l.setSegmentsLocked(segments[:1:1])
 	l.mu.Unlock()
 	err := errors.Join(l.removeFromEnd(segments[keep:], folder), l.removeSnapshots(folder, 0))
 	l.mu.Lock()
 	err = errors.Join(err, l.restartSegmentLocked(segments[0], at))
-	for _, o := range []interface{ Store(int64) }{&l.start, &l.end, &l.highWatermark, &l.flushed, &l.recoveryPoint} {
+	l.setEndLocked(at)
+	for _, o := range []interface{ Store(int64) }{&l.start, &l.highWatermark, &l.flushed, &l.recoveryPoint} {
 		o.Store(int64(at))
 	}
 	l.epochs.clear()

@@ -70,14 +70,14 @@ func (p *Partition) AppendVerified(records []byte, frame *protocol.Frame, versio
 	}
 	a, err := p.log.AppendLeader(v.Bytes, p.leaderEpoch, commitlog.AppendOptions{Origin: commitlog.OriginClient, Verified: verified})
 	if err != nil {
-		p.appendFailedLocked(err)
+		p.appendFailedLocked()
 		return Appended{}, err
 	}
 	out := Appended{First: a.First, Last: a.Last, LogStart: a.LogStart, AppendTime: v.AppendTime, Duplicate: a.Duplicate, epoch: p.leaderEpoch}
 	if a.Duplicate {
 		out.AppendTime = a.MaxTimestamp // whatever the topic keeps
 	} else {
-		p.replicas.ring.push(&p.tail, a.First, a.Last, v.Bytes, frame)
+		p.replicas.ring.push(&p.tail, a.Generation, a.First, a.Last, v.Bytes, frame)
 		p.advanceLocked()
 		p.Traffic.MessagesIn.Add(v.Records)
 	}
@@ -86,14 +86,8 @@ func (p *Partition) AppendVerified(records []byte, frame *protocol.Frame, versio
 	return out, nil
 }
 
-// appendFailedLocked: bytes may have been written and taken back, so the ring
-// must not answer for the log any longer.
-func (p *Partition) appendFailedLocked(err error) {
-	var code protocol.Error
-	if errors.As(err, &code) && code != protocol.ErrKafkaStorageError {
-		return // refused before the write
-	}
-	p.replicas.ring.cut(&p.tail)
+// appendFailedLocked takes the partition offline if its log is.
+func (p *Partition) appendFailedLocked() {
 	if p.log.Err() != nil {
 		p.state = offline
 		p.wakeLocked()

@@ -52,11 +52,11 @@ func (p *Partition) AppendInternal(b record.Batch, epoch record.LeaderEpoch, opt
 		Origin: commitlog.OriginCoordinator, TransactionVersion: opt.TransactionVersion, Verified: opt.Verified,
 	})
 	if err != nil {
-		p.appendFailedLocked(err)
+		p.appendFailedLocked()
 		return Appended{}, err
 	}
 	if !metadata.IsInternal(p.Topic) { // nobody tails those
-		p.replicas.ring.push(&p.tail, a.First, a.Last, b, nil)
+		p.replicas.ring.push(&p.tail, a.Generation, a.First, a.Last, b, nil)
 	}
 	p.advanceLocked()
 	return Appended{

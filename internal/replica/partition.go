@@ -159,7 +159,9 @@ func (p *Partition) applyLocked(self metadata.BrokerID, mp *metadata.Partition) 
 		default:
 			p.state = following
 		}
-		p.replicas.ring.cut(&p.tail)
+		if p.state != leading {
+			p.replicas.ring.cut(&p.tail)
+		}
 		p.wakeLocked()
 	}
 	if p.state == leading {

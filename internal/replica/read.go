@@ -72,22 +72,35 @@ func (p *Partition) Read(out protocol.Records, r ReadParams) (ReadResult, error)
 	if r.Offset >= until {
 		return res, nil
 	}
-	if err := p.readRecords(&res, log, r, until); err != nil {
-		return res, err
-	}
-	if r.ReadCommitted && res.Bytes > 0 {
-		aborted, err := log.AbortedTxns(r.Offset, res.next)
-		if err != nil {
-			return res, err
-		}
-		res.Aborted = aborted
-	}
-	return res, nil
+	err := p.readRecords(&res, log, r, until)
+	return res, err
 }
 
+// readRecords reads records and, for ReadCommitted, the aborted transactions
+// among them, both of the same generation of the log: compaction removes a
+// transaction from the list together with its records.
 func (p *Partition) readRecords(res *ReadResult, log *commitlog.Log, r ReadParams, until record.Offset) error {
+	for {
+		generation, held := log.Generation(), len(res.Records)
+		err := p.readBatches(res, log, generation, r, until)
+		if err != nil || !r.ReadCommitted || res.Bytes == 0 {
+			return err
+		}
+		res.Aborted, err = log.AbortedTxns(r.Offset, res.next)
+		if err == nil && log.Generation() == generation {
+			return nil
+		}
+		res.Records[held:].Unpin()
+		res.Records, res.Bytes = res.Records[:held], 0
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Partition) readBatches(res *ReadResult, log *commitlog.Log, generation int64, r ReadParams, until record.Offset) error {
 	held := len(res.Records)
-	records, next, ok := p.replicas.ring.read(res.Records, &p.tail, r.Offset, until, r.MaxBytes, r.MinOne)
+	records, next, ok := p.replicas.ring.read(res.Records, &p.tail, generation, r.Offset, until, r.MaxBytes, r.MinOne)
 	if !ok {
 		f, err := log.Read(records, r.Offset, r.MaxBytes, until, r.MinOne)
 		if err != nil {

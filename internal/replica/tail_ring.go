@@ -26,9 +26,14 @@ type tailRing struct {
 
 // tail is one partition's part of the ring: its newest batches, contiguous in
 // offsets. Guarded by tailRing.mu.
+//
+// It answers for the log only in the generation in which its batches were
+// appended (commitlog.Log.Generation): whatever changes the log's bytes changes
+// the generation, and needs to know nothing of the ring.
 type tail struct {
-	batches []tailBatch
-	head    int
+	generation int64
+	batches    []tailBatch
+	head       int
 }
 
 type tailBatch struct {
@@ -43,10 +48,11 @@ const tailBatchOverhead = 192
 
 func newTailRing(budget int64) *tailRing { return &tailRing{budget: budget} }
 
-// push adds a batch that was appended to the log at [first, last]. A batch
-// larger than a quarter of the budget is left to the page cache: it would drive
-// everybody else's out.
-func (r *tailRing) push(t *tail, first, last record.Offset, b []byte, frame *protocol.Frame) {
+// push adds a batch that was appended to the log at [first, last], in a
+// generation that is at least that of the last push. A batch larger than a
+// quarter of the budget is left to the page cache: it would drive every other
+// partition's batches out.
+func (r *tailRing) push(t *tail, generation int64, first, last record.Offset, b []byte, frame *protocol.Frame) {
 	size := int64(len(b)) + tailBatchOverhead
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,9 +60,10 @@ func (r *tailRing) push(t *tail, first, last record.Offset, b []byte, frame *pro
 		r.cutLocked(t)
 		return
 	}
-	if n := len(t.batches); n > t.head && t.batches[n-1].last+1 != first {
+	if n := len(t.batches); n > t.head && (t.batches[n-1].last+1 != first || t.generation != generation) {
 		r.cutLocked(t)
 	}
+	t.generation = generation
 	for r.used+size > r.budget {
 		r.evictOldestLocked()
 	}
@@ -102,9 +109,8 @@ func (r *tailRing) dropHeadLocked(t *tail) {
 	t.head++
 }
 
-// cut drops everything the ring holds of t. It is called with the partition's
-// lock held whenever bytes of the log may have changed: truncation, a failed
-// write, deletion, a new leader epoch.
+// cut drops everything the ring holds of t, which gives its memory to others:
+// the partition is not read any more.
 func (r *tailRing) cut(t *tail) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,10 +136,14 @@ func (r *tailRing) cutLocked(t *tail) {
 
 // read appends to out the batches from the one that holds from, below until, as
 // long as they fit into maxBytes; the first may be larger when minOne is set.
-// ok is false when the ring doesn't hold from.
-func (r *tailRing) read(out protocol.Records, t *tail, from, until record.Offset, maxBytes int, minOne bool) (_ protocol.Records, next record.Offset, ok bool) {
+// ok is false when the ring doesn't hold from, or holds it of another generation
+// of the log.
+func (r *tailRing) read(out protocol.Records, t *tail, generation int64, from, until record.Offset, maxBytes int, minOne bool) (_ protocol.Records, next record.Offset, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if t.generation != generation {
+		return out, from, false
+	}
 	held := t.batches[t.head:]
 	if len(held) == 0 || from < held[0].first || from > held[len(held)-1].last {
 		return out, from, false
@@ -149,7 +159,7 @@ func (r *tailRing) read(out protocol.Records, t *tail, from, until record.Offset
 	size, next := 0, from
 	for i := range held[lo:] {
 		b := &held[lo+i]
-		if b.first >= until || (size+len(b.bytes) > maxBytes && !(minOne && size == 0)) {
+		if b.last >= until || (size+len(b.bytes) > maxBytes && !(minOne && size == 0)) {
 			break
 		}
 		size, next = size+len(b.bytes), b.last+1

@@ -16,7 +16,7 @@ func push(r *tailRing, t *tail, at record.Offset, n int) *protocol.Frame {
 	for i := range f.Bytes() {
 		f.Bytes()[i] = byte(at)
 	}
-	r.push(t, at, at, f.Bytes(), f)
+	r.push(t, 0, at, at, f.Bytes(), f)
 	return f
 }
 
@@ -36,10 +36,10 @@ func TestRingEvictsTheOldestOfAllPartitions(t *testing.T) {
 	if references(frames[0]) != 1 || references(frames[1]) != 2 {
 		t.Error("the batch that went was not the oldest")
 	}
-	if _, _, ok := r.read(nil, &a, 0, 2, 1<<20, false); ok {
+	if _, _, ok := r.read(nil, &a, 0, 0, 2, 1<<20, false); ok {
 		t.Error("an evicted batch was read")
 	}
-	if rs, next, ok := r.read(nil, &a, 1, 2, 1<<20, false); !ok || next != 2 || len(bytesOf(t, rs)) != size {
+	if rs, next, ok := r.read(nil, &a, 0, 1, 2, 1<<20, false); !ok || next != 2 || len(bytesOf(t, rs)) != size {
 		t.Error("the newest batch of the partition is gone")
 	}
 }
@@ -53,7 +53,7 @@ func TestRingLeavesLargeBatchesToThePageCache(t *testing.T) {
 		t.Errorf("references %d and %d, %d bytes used: a hole would be left in the tail", references(small), references(large), r.usedBytes())
 	}
 	push(r, &a, 2, 1000)
-	if _, _, ok := r.read(nil, &a, 1, 3, 1<<20, false); ok {
+	if _, _, ok := r.read(nil, &a, 0, 1, 3, 1<<20, false); ok {
 		t.Error("the large batch was read from the ring")
 	}
 	r.check(t, &a)
@@ -78,7 +78,7 @@ func TestCutReleasesFramesOnce(t *testing.T) {
 		frames = append(frames, push(r, &a, i, 100))
 		push(r, &b, i, 100)
 	}
-	rs, _, _ := r.read(nil, &a, 3, 10, 250, false) // a response that is being sent: 3 and 4
+	rs, _, _ := r.read(nil, &a, 0, 3, 10, 250, false) // a response that is being sent: 3 and 4
 	r.cut(&a)
 	r.cut(&a)
 	r.check(t, &a, &b)
@@ -97,7 +97,7 @@ func TestCutReleasesFramesOnce(t *testing.T) {
 	if references(frames[3]) != 1 {
 		t.Error("the response's reference stayed")
 	}
-	if _, _, ok := r.read(nil, &b, 0, 10, 1<<20, false); !ok {
+	if _, _, ok := r.read(nil, &b, 0, 0, 10, 1<<20, false); !ok {
 		t.Error("cutting one partition took another's batches")
 	}
 }
@@ -223,7 +223,7 @@ func TestRingReadsBelowUntil(t *testing.T) {
 		push(r, &a, i, 100).Release()
 	}
 	for until := range record.Offset(11) {
-		rs, next, ok := r.read(nil, &a, 0, until, 1<<20, true)
+		rs, next, ok := r.read(nil, &a, 0, 0, until, 1<<20, true)
 		if n := len(bytesOf(t, rs)); !ok || next != until || n != int(until)*100 {
 			t.Errorf("until %d: %d bytes, next %d, %t", until, n, next, ok)
 		}
