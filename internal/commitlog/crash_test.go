@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
@@ -30,6 +31,7 @@ type model struct {
 	start   record.Offset
 	end     record.Offset
 	durable record.Offset // all below survives any crash
+	told    record.Offset // and so does what the log says
 	reset   bool          // made by TruncateFully
 	step    string        // what led here
 }
@@ -53,20 +55,29 @@ type workload struct {
 	epoch   record.LeaderEpoch
 	clock   int64
 	retries []modelBatch // batches of producers since the log was opened or cut, which it must know again
+	plain   bool         // no producers
 	what    string
 }
 
 func newWorkload(t *testing.T, seed uint64) *workload {
+	return workloadOn(t, seed, func(fs vfs.FS) vfs.FS { return fs }, nil)
+}
+
+// workloadOn is a workload whose log sees the file system that faulty makes, and tells of its syncs.
+func workloadOn(t *testing.T, seed uint64, faulty func(vfs.FS) vfs.FS, synced func(time.Duration)) *workload {
 	w := &workload{t: t, fs: vfs.NewMem(), rnd: rand.New(rand.NewPCG(seed, 1))}
 	w.opt = testOptions("/data")
 	if seed%2 == 0 {
 		w.opt.IndexCacheBytes = -1 // indexes are read from their files
 	}
+	w.plain = seed%3 == 0
 	w.opt.Config.SegmentBytes = 4000
 	w.opt.Config.IndexInterval = 300
 	w.opt.Config.IndexBytes = 4096
 	w.clock = 1_700_000_000_000
-	w.dirs = openDirs(t, w.fs, w.opt)
+	opt := w.opt
+	opt.FlushTime = synced
+	w.dirs = openDirs(t, faulty(w.fs), opt)
 	w.log = createLog(t, w.dirs, "crash", w.opt.Config)
 	w.note()
 	return w
@@ -75,6 +86,7 @@ func newWorkload(t *testing.T, seed uint64) *workload {
 // note keeps the model as it is now.
 func (w *workload) note() {
 	w.m.start, w.m.end = w.log.Start(), w.log.End()
+	w.m.told = max(w.log.FlushedOffset(), w.log.RecoveryPoint())
 	w.m.step = fmt.Sprintf("%s: %d to %d, recovery point %d", w.what, w.m.start, w.m.end, w.log.RecoveryPoint())
 	m := w.m
 	m.batches = slices.Clone(w.m.batches)
@@ -196,6 +208,9 @@ func (w *workload) truncate() {
 		w.m.durable = min(end, w.m.batches[n-1].next)
 	}
 	w.retries = nil
+	w.note()
+	w.history.models[len(w.history.models)-1].told = 0 // while it is under way
+	w.m.durable = end
 }
 
 // append writes, as a leader, a batch of nobody, of an idempotent producer, of a transaction, or a marker.
@@ -284,10 +299,10 @@ func (w *workload) fill(b *record.Builder) {
 	}
 }
 
-// batch makes a batch that fits a state: half of them have no producer, producers with even ids are transactional.
+// batch makes a batch that fits a state: half of them, or all, have no producer; producers with even ids are transactional.
 func (w *workload) batch(state *naive) ([]byte, AppendOptions) {
 	b := record.NewBuilder(record.None, 0)
-	if w.rnd.IntN(2) == 0 {
+	if w.plain || w.rnd.IntN(2) == 0 {
 		w.fill(b)
 		return b.Build(), AppendOptions{}
 	}
@@ -358,9 +373,9 @@ func (h *history) checkCrash(t *testing.T, fs *vfs.Mem, op int, opt DirsOptions)
 		t.Fatalf("open after the crash: %v", err)
 	}
 	l := d.Get(TP{"crash", 0})
-	durable := may[0].durable
+	durable := max(may[0].durable, may[0].told)
 	if len(may) == 2 {
-		durable = min(durable, may[1].durable)
+		durable = min(durable, max(may[1].durable, may[1].told))
 		if may[1].reset {
 			durable = 0
 		}
