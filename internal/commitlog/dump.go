@@ -127,7 +127,7 @@ func dumpBatch(w *bufio.Writer, sc *scan, f vfs.File, b record.Batch, pos, size 
 	if _, err := f.ReadAt(whole, pos); err != nil {
 		return err
 	}
-	r := record.Read(whole, record.Limits{})
+	r := record.Read(whole, record.NoLimits)
 	defer r.Close()
 	for r.Next() {
 		dumpRecord(w, whole, r.Record(), opt)

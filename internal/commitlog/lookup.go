@@ -201,7 +201,7 @@ func searchBatch(h *handle, pos, size, timestamp int64, start record.Offset) (fo
 	if err != nil {
 		return found, false, errors.Join(protocol.ErrCorruptMessage, err)
 	}
-	r := record.Read(b, record.Limits{})
+	r := record.Read(b, record.NoLimits)
 	defer r.Close()
 	for r.Next() {
 		rec := r.Record()
