@@ -207,17 +207,16 @@ func (m *model) leaders() map[partition]int32 {
 func (h *history) interrupt(m *memoryBroker) {
 	h.t.Helper()
 	const steps, looks = 6, 3
-	moments := []*dump{h.w.m.expect()}
-	ops := []int{m.fs.Ops()}
+	moments := []restartMoment{{m.fs.Ops(), h.w.m.expect(), ""}}
 	for range steps {
 		h.do(h.w.step)
-		moments, ops = append(moments, h.w.m.expect()), append(ops, m.fs.Ops())
+		moments = append(moments, restartMoment{m.fs.Ops(), h.w.m.expect(), h.w.joining})
 	}
 	h.w.close()
 	for range looks {
-		at := ops[0] + h.rnd.IntN(ops[steps]-ops[0]+1)
+		at := moments[0].at + h.rnd.IntN(moments[steps].at-moments[0].at+1)
 		i := 1
-		for i < steps && ops[i] < at {
+		for i < steps && moments[i].at < at {
 			i++
 		}
 		policy := vfs.Written
@@ -229,7 +228,7 @@ func (h *history) interrupt(m *memoryBroker) {
 }
 
 // lookAt starts a broker on what an ending after so many operations of the file system left.
-func (h *history) lookAt(m *memoryBroker, at int, policy vfs.Policy, before, after *dump) {
+func (h *history) lookAt(m *memoryBroker, at int, policy vfs.Policy, before, after restartMoment) {
 	h.t.Helper()
 	h.endings = append(h.endings, fmt.Sprintf("%v at %d", policy, at))
 	other := &memoryBroker{configs: m.configs, fs: m.fs.CrashAt(at, policy, h.rnd.Uint64())}
@@ -248,8 +247,8 @@ func (h *history) lookAt(m *memoryBroker, at int, policy vfs.Policy, before, aft
 	if err != nil {
 		h.fail(fmt.Sprintf("%v\n%s", err, tail(other.log())))
 	}
-	before.expectEpochs(seen, leaders)
-	after.expectEpochs(seen, leaders)
+	before.want.expectEpochs(seen, leaders)
+	after.want.expectEpochs(seen, leaders)
 	if differences := either(before, after, seen); len(differences) > 0 {
 		h.fail(firstOf(differences) + "\n" + tail(other.log()))
 	}

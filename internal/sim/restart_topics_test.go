@@ -181,16 +181,15 @@ func (w *workload) awaitForgotten(name string) error {
 	}
 }
 
+// recreateTopic deletes a topic, and the next step makes it again.
 func (w *workload) recreateTopic() error {
 	name, t, err := w.topic()
 	if err != nil || w.m.used(name) {
 		return errNothing
 	}
-	if err := w.remove(name); err != nil {
-		return err
-	}
 	configs := maps.Clone(t.configs)
-	return w.create(name, configs, 1+w.rnd.IntN(2))
+	w.next = func() error { return w.create(name, configs, 1+w.rnd.IntN(2)) }
+	return w.remove(name)
 }
 
 func (w *workload) grow() error {
@@ -304,7 +303,7 @@ func (w *workload) compact() error {
 	}
 	w.note("compact %v", tp)
 	first := l.end
-	for i, size := range []int{20, 20, 15_000, 20} {
+	for i, size := range []int{20, 20, 9_000, 9_000} {
 		e := logEntry{ts: w.now, key: []byte("again"), value: []byte(w.text(size)), producer: -1, seq: -1, epoch: -1}
 		if i >= 2 {
 			e.key = fmt.Appendf(nil, "filler-%d", w.rnd.IntN(20))

@@ -23,8 +23,10 @@ type workload struct {
 
 	dial    dialer
 	ordinal int
-	moves   bool  // there are two log dirs
-	now     int64 // the present, roughly
+	next    func() error // what the next step does, if that is decided
+	joining string       // the group whose members the last step changed
+	moves   bool         // there are two log dirs
+	now     int64        // the present, roughly
 }
 
 func newWorkload(seed uint64, dial dialer) *workload {
@@ -49,6 +51,11 @@ var errNothing = errors.New("nothing to do it to")
 
 // step does one random thing.
 func (w *workload) step() error {
+	w.joining = ""
+	if next := w.next; next != nil {
+		w.next = nil
+		return next()
+	}
 	ops := []struct {
 		weight int
 		do     func() error
@@ -196,7 +203,7 @@ func (w *workload) batch(t *topicModel, producer int64, epoch int16, seq int32) 
 			e.key = fmt.Appendf(nil, "key-%d", w.rnd.IntN(12))
 		}
 		if w.rnd.IntN(10) > 0 {
-			e.value = []byte(w.text(w.rnd.IntN([]int{20, 300, 300, 3000}[w.rnd.IntN(4)])))
+			e.value = []byte(w.text(w.rnd.IntN([]int{20, 300, 300, 2000}[w.rnd.IntN(4)])))
 		}
 		for range w.rnd.IntN(3) * w.rnd.IntN(2) {
 			e.headers = append(e.headers, kmsg.Header{Key: w.text(3), Value: []byte(w.text(w.rnd.IntN(9)))})
