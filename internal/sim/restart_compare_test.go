@@ -35,7 +35,7 @@ func compare(want, got *dump) []string {
 type restartMoment struct {
 	at      int // operations of the file system by then
 	want    *dump
-	joining string // the group whose members the operation changed, in several requests
+	touched string // the group or transaction that the operation changed in several requests
 }
 
 // either says where what was seen is neither what was before an operation nor what is after it.
@@ -51,7 +51,7 @@ func either(before, after restartMoment, got *dump) []string {
 			want, expected := d.lines[name]
 			return found == expected && seen == want || !found && d.optional[name]
 		}
-		if fits(before.want) || fits(after.want) || again[name] || after.joining != "" && ofMembers(name, after.joining) {
+		if fits(before.want) || fits(after.want) || again[name] || inPieces(name, after.touched) {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s: %q (%t), want %q or %q", name, seen, found, before.want.lines[name], after.want.lines[name]))
@@ -59,9 +59,10 @@ func either(before, after restartMoment, got *dump) []string {
 	return out
 }
 
-// ofMembers says whether a line is about a group's state and members.
-func ofMembers(name, group string) bool {
-	return name == "group "+group || strings.HasPrefix(name, "group "+group+" member ")
+// inPieces says whether a line is about the state of what is changed in pieces: a group and its members, or a transaction
+// that is aborted first and then has another epoch.
+func inPieces(name, touched string) bool {
+	return touched != "" && (name == touched || strings.HasPrefix(name, touched+" member "))
 }
 
 // repeatedMarkers names the lines that differ because a transaction's end was interrupted: a coordinator that does not know

@@ -154,7 +154,7 @@ func (w *workload) joinClassic() error {
 	w.ordinal++
 	m := &memberModel{client: fmt.Sprint("client-", w.ordinal), metadata: subscription(w.text(20))}
 	m.line = newSpeaker(w.dial, m.client)
-	w.joining = name
+	w.touched = "group " + name
 	w.note("%s joins %s", m.client, name)
 	rs, err := m.line.call(joinRequest(name, m))
 	if err != nil {
@@ -261,7 +261,7 @@ func (w *workload) leaveClassic() error {
 	if err != nil {
 		return err
 	}
-	w.joining = name
+	w.touched = "group " + name
 	w.note("%s leaves %s", m.client, name)
 	lm := kmsg.NewLeaveGroupRequestMember()
 	lm.MemberID = m.id
@@ -339,7 +339,7 @@ func (w *workload) joinConsumer() error {
 	w.ordinal++
 	m := &memberModel{id: fmt.Sprint("member-", w.ordinal), client: fmt.Sprint("client-", w.ordinal), owned: map[string][]int32{}}
 	m.line = newSpeaker(w.dial, m.client)
-	w.joining = name
+	w.touched = "group " + name
 	w.note("%s joins %s", m.id, name)
 	if _, err := w.beat(name, m, 0); err != nil {
 		return err
@@ -353,7 +353,7 @@ func (w *workload) leaveConsumer() error {
 	if err != nil {
 		return err
 	}
-	w.joining = name
+	w.touched = "group " + name
 	w.note("%s leaves %s", m.id, name)
 	if _, err := w.beat(name, m, -1); err != nil {
 		return err

@@ -210,7 +210,7 @@ func (h *history) interrupt(m *memoryBroker) {
 	moments := []restartMoment{{m.fs.Ops(), h.w.m.expect(), ""}}
 	for range steps {
 		h.do(h.w.step)
-		moments = append(moments, restartMoment{m.fs.Ops(), h.w.m.expect(), h.w.joining})
+		moments = append(moments, restartMoment{m.fs.Ops(), h.w.m.expect(), h.w.touched})
 	}
 	h.w.close()
 	for range looks {

@@ -295,6 +295,9 @@ func (w *workload) alter(kind kmsg.ConfigResourceType, name string, configs map[
 	return nil
 }
 
+// compactionPatience is how long after a segment was closed its compaction may take: the cleaner runs all the time.
+const compactionPatience = 5 * time.Second
+
 // compact writes a key twice, closes the segment, and waits until readers don't see the first any longer.
 func (w *workload) compact() error {
 	tp, t, l, err := w.part()
@@ -312,7 +315,7 @@ func (w *workload) compact() error {
 			return err
 		}
 	}
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(compactionPatience); ; {
 		rq := kmsg.NewPtrFetchRequest()
 		rq.Version, rq.ReplicaID, rq.MaxBytes, rq.SessionEpoch = 12, -1, 64<<20, -1
 		p := kmsg.NewFetchRequestTopicPartition()

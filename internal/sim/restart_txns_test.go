@@ -28,6 +28,7 @@ func (w *workload) initTxn() error {
 	if x == nil {
 		x = &txnModel{old: w.rnd.IntN(3) == 0, timeout: 600_000 + int32(w.rnd.IntN(1000))}
 	}
+	w.touched = "txn " + name
 	w.note("init transactional producer %s (old: %t)", name, x.old)
 	rq := kmsg.NewPtrInitProducerIDRequest()
 	rq.Version, rq.TransactionalID, rq.TransactionTimeoutMillis = 4, &name, x.timeout

@@ -24,7 +24,7 @@ type workload struct {
 	dial    dialer
 	ordinal int
 	next    func() error // what the next step does, if that is decided
-	joining string       // the group whose members the last step changed
+	touched string       // the group or transaction that the last step changed in several requests
 	moves   bool         // there are two log dirs
 	now     int64        // the present, roughly
 }
@@ -51,7 +51,7 @@ var errNothing = errors.New("nothing to do it to")
 
 // step does one random thing.
 func (w *workload) step() error {
-	w.joining = ""
+	w.touched = ""
 	if next := w.next; next != nil {
 		w.next = nil
 		return next()
