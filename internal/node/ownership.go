@@ -25,7 +25,7 @@ func (n *Node) checkOwnership() (raft.Found, error) {
 		return found, err
 	}
 	if !found.Begun {
-		return found, n.checkUnowned(dirs)
+		return found, n.checkUnowned(dirs, found.Damage)
 	}
 	if err := checkFeatures(found); err != nil {
 		return found, err
@@ -60,26 +60,30 @@ func (n *Node) inspectDirs() (dirs []commitlog.Contents, err error) {
 const untouched = "Nothing was changed. See docs/refused-starts.md"
 
 // checkUnowned refuses directories that hold something when the metadata log is new, for then nothing is known of it.
-func (n *Node) checkUnowned(dirs []commitlog.Contents) error {
+func (n *Node) checkUnowned(dirs []commitlog.Contents, damage error) error {
+	missing := "there is no metadata log in " + n.raftDir()
+	if damage != nil {
+		missing = fmt.Sprintf("the metadata log in %s is lost (%v)", n.raftDir(), damage)
+	}
 	for _, d := range dirs {
 		if d.Kafka != "" {
 			return kafkas(d)
 		}
 		if other := filepath.Join(d.Path, raftFolder); other != n.raftDir() && n.hasLog(other) {
-			return fmt.Errorf("there is no metadata log in %s, but there is one in %s: set metadata.log.dir=%s, or put that directory first "+
-				"in log.dirs. %s", n.raftDir(), other, d.Path, untouched)
+			return fmt.Errorf("%s, but there is one in %s: set metadata.log.dir=%s, or put that directory first "+
+				"in log.dirs. %s", missing, other, d.Path, untouched)
 		}
 	}
 	for _, d := range dirs {
 		switch {
 		case d.Partitions > 0:
-			return fmt.Errorf("there is no metadata log in %s, but %s holds %d partitions, such as %s, of which nothing is known without "+
+			return fmt.Errorf("%s, but %s holds %d partitions, such as %s, of which nothing is known without "+
 				"it. Restore %s, or set metadata.log.dir to where it is; to begin a new cluster, empty the log dirs. If the partitions are "+
-				"Apache Kafka's, see docs/migrating.md. %s", n.raftDir(), d.Path, d.Partitions, d.Example, n.raftDir(), untouched)
+				"Apache Kafka's, see docs/migrating.md. %s", missing, d.Path, d.Partitions, d.Example, n.raftDir(), untouched)
 		case d.ClusterID != "":
-			return fmt.Errorf("there is no metadata log in %s, but %s is of the cluster %s. Restore %s, or set metadata.log.dir to where "+
+			return fmt.Errorf("%s, but %s is of the cluster %s. Restore %s, or set metadata.log.dir to where "+
 				"it is; to begin a new cluster, empty the log dirs. If the directory is Apache Kafka's, see docs/migrating.md. %s",
-				n.raftDir(), d.Path, d.ClusterID, n.raftDir(), untouched)
+				missing, d.Path, d.ClusterID, n.raftDir(), untouched)
 		}
 	}
 	return nil
@@ -103,9 +107,9 @@ func (n *Node) checkOwned(d commitlog.Contents, cluster string) error {
 	case d.Kafka != "" && !same:
 		return kafkas(d)
 	case d.ClusterID != "" && cluster != "" && !same:
-		return fmt.Errorf("%s is of the cluster %s, and the metadata log in %s is of %s. %s", d.Path, d.ClusterID, n.raftDir(), cluster, untouched)
+		return fmt.Errorf("%s is of the cluster %s, says its meta.properties, and the metadata log in %s is of %s. %s", d.Path, d.ClusterID, n.raftDir(), cluster, untouched)
 	case d.NodeID >= 0 && d.NodeID != int32(n.self):
-		return fmt.Errorf("%s is of node %d, and this is node %d. %s", d.Path, d.NodeID, n.self, untouched)
+		return fmt.Errorf("%s is of node %d, says its meta.properties, and this is node %d. %s", d.Path, d.NodeID, n.self, untouched)
 	case d.Partitions > 0 && !d.Meta:
 		return fmt.Errorf("%s holds %d partitions, such as %s, and no meta.properties that says whose they are. Restore that file, or move "+
 			"the partitions elsewhere. %s", d.Path, d.Partitions, d.Example, untouched)

@@ -273,7 +273,7 @@ func TestAPartitionOfALaterVersion(t *testing.T) {
 func TestAnOtherNodesDirectory(t *testing.T) {
 	d := newDisk(t)
 	d.lived(nil)
-	d.refuses(config.Map{"node.id": "2"}, "is of node 1, and this is node 2")
+	d.refuses(config.Map{"node.id": "2"}, "is of node 1, says its meta.properties, and this is node 2")
 	d.lived(config.Map{"log.dirs": "/other"})
 	d.refuses(config.Map{"log.dirs": "/data,/other"}, "/other is of the cluster")
 }

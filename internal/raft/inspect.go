@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	hraft "github.com/hashicorp/raft"
 
@@ -16,6 +17,7 @@ import (
 // Found is what Inspect finds in Raft's directory.
 type Found struct {
 	Begun     bool            // there is a log
+	Damage    error           // what is left of a log without entries, wraps ErrCorrupt; nil where nothing is left
 	Image     *metadata.Image // of all that is in the log, committed or not
 	Directory protocol.UUID   // of the only server; zero where there is none, or are several
 }
@@ -27,6 +29,9 @@ func Inspect(fsys vfs.FS, dir string) (Found, error) {
 	i := &inspector{fsm: newFSM()}
 	err := i.inspect(fsys, dir)
 	i.found.Image = i.fsm.image.Load()
+	if !i.found.Begun {
+		i.found.Damage = leftOf(fsys, dir, err)
+	}
 	if errors.Is(err, ErrNotUnderstood) || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
 		return i.found, err
 	}
@@ -56,6 +61,24 @@ func (i *inspector) inspect(fsys vfs.FS, dir string) error {
 		}
 		return checkType(l)
 	})
+}
+
+// leftOf says what is left of a log that has no entries: a list of segments, or segments.
+func leftOf(fsys vfs.FS, dir string, err error) error {
+	if errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	entries, _ := fsys.ReadDir(dir)
+	var left []string
+	for _, e := range entries {
+		if e.Name == segmentsFile || filepath.Ext(e.Name) == ".wal" {
+			left = append(left, e.Name)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: no entry is left in %s", ErrCorrupt, strings.Join(left, ", "))
 }
 
 // snapshot loads the newest snapshot that is whole.

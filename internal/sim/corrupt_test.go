@@ -250,7 +250,8 @@ func (d *damaged) cell(t *testing.T, from *vfs.Mem, name string, do func([]byte,
 		}
 	}()
 	if err != nil {
-		if may&stops == 0 && do != nil { // where reading fails, the log dir is unusable, and it is the only one
+		later := strings.Contains(err.Error(), "a later one wrote it") // so reads a version with a flipped bit, and nothing is changed
+		if may&stops == 0 && do != nil && !later {                     // where reading fails, the log dir is unusable, and it is the only one
 			t.Errorf("refused to start: %v", err)
 		}
 		if !slices.ContainsFunc([]string{path.Base(name), "corrupt", "input/output", "belongs to"}, func(s string) bool { return strings.Contains(err.Error(), s) }) {
