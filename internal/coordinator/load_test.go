@@ -152,15 +152,15 @@ func TestLastChunkIsTheLoadersOwn(t *testing.T) {
 	})
 }
 
-// failures counts the errors that are logged.
+// failures tells of errors that are logged.
 type failures struct {
 	slog.Handler
-	errors *atomic.Int64
+	failed func()
 }
 
 func (f failures) Handle(_ context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelError {
-		f.errors.Add(1)
+		f.failed()
 	}
 	return nil
 }
@@ -189,13 +189,15 @@ func TestManyShardsLoadAtOnce(t *testing.T) {
 func loadAll(t *testing.T, logs []coordinator.Log, records, round int) {
 	var mu sync.Mutex
 	var machines []*auditor
-	var replayed, errors atomic.Int64
+	var replayed, loaded, failed atomic.Int64
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var all sync.WaitGroup
-	all.Add(len(logs))
 	rt := manyShards(t, logs, func(sh *coordinator.Shard) coordinator.Machine {
-		a := &auditor{shard: sh.Index, loaded: func(*auditor) { all.Done() }}
+		a := &auditor{shard: sh.Index, loaded: func(*auditor) {
+			if loaded.Add(1) == int64(len(logs)) {
+				cancel()
+			}
+		}}
 		a.before = func(*auditor) {
 			if n := replayed.Add(1); round%2 == 1 && n == int64(len(logs)*records*round/8) {
 				cancel()
@@ -205,20 +207,14 @@ func loadAll(t *testing.T, logs []coordinator.Log, records, round int) {
 		defer mu.Unlock()
 		machines = append(machines, a)
 		return a
-	}, slog.New(failures{errors: &errors}))
-	ended := make(chan error)
-	go func() { ended <- rt.Run(ctx) }()
-	if round%2 == 0 {
-		all.Wait()
-		cancel()
-	}
-	<-ended
+	}, slog.New(failures{failed: func() { failed.Add(1); cancel() }}))
+	_ = rt.Run(ctx) // until all are loaded, or one isn't
 	for _, a := range machines {
 		if a.wrong != "" || round%2 == 0 && a.replayed != records {
 			t.Errorf("round %d: shard %d replayed %d records, wrong: %s", round, a.shard, a.replayed, a.wrong)
 		}
 	}
-	if n := errors.Load(); n > 0 {
+	if n := failed.Load(); n > 0 {
 		t.Errorf("round %d: %d loads failed", round, n)
 	}
 }
