@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Source is where a value in force comes from, as DescribeConfigs numbers it.
@@ -148,10 +149,13 @@ func (k *Key) ownValues(b *Broker) []Value {
 	return list
 }
 
-// shown is a value as it may be reported.
+// shown is a value as it may be reported: a list without what is in it twice.
 func (k *Key) shown(v string) *string {
 	if k.Sensitive() {
 		return nil
+	}
+	if list := splitList(v); k.Type == TypeList && len(distinctStrings(list)) < len(list) {
+		v = strings.Join(distinctStrings(list), ",")
 	}
 	return &v
 }

@@ -37,6 +37,9 @@ func Load(in Input) (Map, []Notice, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", in.FileName, err)
 	}
+	if err := checkFile(file, in.FileName); err != nil {
+		return nil, nil, err
+	}
 	for key, value := range file {
 		set(key, value, in.FileName)
 	}
@@ -49,6 +52,9 @@ func Load(in Input) (Map, []Notice, error) {
 		key, value, ok := strings.Cut(o, "=")
 		if !ok || key == "" {
 			return nil, nil, fmt.Errorf("--override %s: want key=value", o)
+		}
+		if !isKnown(key) {
+			return nil, nil, fmt.Errorf("--override %s: %s%s", o, unknownKey(key), didYouMean(key))
 		}
 		set(key, value, "--override")
 	}
@@ -75,20 +81,23 @@ func checkSettings(values Map, from map[string]string) ([]Notice, error) {
 	}
 	if len(errs) == 0 {
 		_, err := ParseEndpoints(values)
-		errs = append(errs, err, checkNodeID(values), checkLogDirs(values))
+		errs = append(errs, err, checkNodeID(values), checkLogDirs(values), checkInterBroker(values), checkRelations(values), checkCluster(values))
 	}
 	return notices, errors.Join(errs...)
 }
 
 func checkOne(name, value string) (notice string, err error) {
+	if why := refusedNames(name); why != "" {
+		return "", fmt.Errorf("%s is set, but this version can't honour it: %s", name, why)
+	}
 	k := Brokers.Get(name)
 	if k == nil {
-		return unknownKey(name), nil
+		return unknownKey(name) + didYouMean(name), nil
 	}
-	if k.Status == Refused && (value != k.Default || k.Null) {
+	if k.Status == Refused && strings.TrimSpace(value) != k.Default {
 		return "", fmt.Errorf("%s is set, but this version can't honour it: %s", name, k.Why)
 	}
-	if err := k.Check(value); err != nil && !(k.Null && value == "") {
+	if err := k.Check(value); err != nil && !(k.Null && value == "" && !k.Type.isNumber()) {
 		return "", err
 	}
 	if k.Status == Unsupported || k.Status == NotNeeded {
@@ -97,12 +106,78 @@ func checkOne(name, value string) (notice string, err error) {
 	return "", nil
 }
 
+// isKnown tells whether a key has a meaning, be it that it is refused.
+func isKnown(name string) bool {
+	return Brokers.Get(name) != nil || refusedNames(name) != "" || strings.HasPrefix(name, "listener.name.")
+}
+
+// refusedNames says why a key that Kafka doesn't declare for brokers is refused, "" where it isn't.
+func refusedNames(name string) string {
+	switch {
+	case name == "super.users", name == "allow.everyone.if.no.acl.found":
+		return "There is no authorizer in this version, and without it every client may do everything."
+	case strings.HasPrefix(name, "listener.name.") && (strings.Contains(name, ".sasl.") || strings.Contains(name, ".ssl.") ||
+		strings.HasSuffix(name, ".principal.builder.class")):
+		return noSecurity
+	case name == "zookeeper.connect":
+		return "It names a cluster of Apache Kafka's, which isn't joined. See docs/migrating.md."
+	}
+	return ""
+}
+
+// checkFile refuses a file in which no key is known: it is the configuration of something else.
+func checkFile(file Map, name string) error {
+	for key := range file {
+		if isKnown(key) {
+			return nil
+		}
+	}
+	if len(file) == 0 {
+		return nil
+	}
+	first := slices.Min(slices.Collect(maps.Keys(file)))
+	return fmt.Errorf("%s: none of its %d keys is a broker's, such as %s%s", name, len(file), first, didYouMean(first))
+}
+
+// didYouMean names the known key that is nearest to one that isn't.
+func didYouMean(name string) string {
+	best, least := "", len(name)/4+2
+	for k := range Brokers.All() {
+		if d := distance(name, k.Name); d < least {
+			best, least = k.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " Did you mean " + best + "?"
+}
+
+// distance is the number of bytes to insert, delete or replace in a to make b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := last
+			if a[i] != b[j] {
+				change++
+			}
+			last = row[j+1]
+			row[j+1] = min(change, last+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
+
 // unknownKey is what to say of a key that was never declared.
 func unknownKey(name string) string {
-	if rest, ok := strings.CutPrefix(name, "listener.name."); ok {
-		if _, key, ok := strings.Cut(rest, "."); ok && (Brokers.Get(key) != nil || strings.Contains(key, ".sasl.") || strings.Contains(key, ".ssl.")) {
-			return "Configs of single listeners are not in this version."
-		}
+	if strings.HasPrefix(name, "listener.name.") {
+		return "Configs of single listeners are not in this version."
 	}
 	if Topics.Get(name) != nil {
 		return "It is a config of topics; " + brokerWord(Topics.Get(name))
@@ -119,8 +194,16 @@ func brokerWord(k *Key) string {
 
 // checkNodeID finds node.id and its older name apart.
 func checkNodeID(l Lookup) error {
-	if id := BrokerID.In(l); NodeID.IsSet(l) && id >= 0 && id != NodeID.In(l) {
+	if id := BrokerID.In(l); NodeID.IsSet(l) && BrokerID.IsSet(l) && id != NodeID.In(l) {
 		return fmt.Errorf("node.id is %d and broker.id is %d: they name the same thing", NodeID.In(l), id)
+	}
+	return nil
+}
+
+// checkInterBroker refuses two ways to say how brokers talk to each other.
+func checkInterBroker(l Lookup) error {
+	if protocol := Brokers.Get("security.inter.broker.protocol"); InterBrokerListenerName.IsSet(l) && protocol.IsSet(l) {
+		return fmt.Errorf("only one of %s and %s can be set", InterBrokerListenerName.Name, protocol.Name)
 	}
 	return nil
 }
@@ -146,13 +229,8 @@ func checkLogDirs(l Lookup) error {
 	if len(dirs) == 0 {
 		return errors.New("log.dirs names no directory")
 	}
-	for i, d := range dirs {
-		if d == "" {
-			return errors.New("log.dirs has an empty entry")
-		}
-		if slices.Contains(dirs[:i], d) {
-			return fmt.Errorf("log.dirs names %s twice", d)
-		}
+	if slices.Contains(dirs, "") {
+		return errors.New("log.dirs has an empty entry")
 	}
 	return nil
 }

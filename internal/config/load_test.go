@@ -29,7 +29,7 @@ node.id=1
 retention.ms=5
 flush.me=1
 group.share.max.size=100
-listener.name.plaintext.ssl.keystore.location=/x
+listener.name.plaintext.max.connections=5
 `)})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ listener.name.plaintext.ssl.keystore.location=/x
 	want := map[string]string{
 		"process.roles": "Raft inside", "controller.quorum.voters": "Raft inside", "controller.listener.names": "Raft inside",
 		"retention.ms": "log.retention.ms", "flush.me": "No key of that name", "group.share.max.size": "Share groups",
-		"listener.name.plaintext.ssl.keystore.location": "single listeners",
+		"listener.name.plaintext.max.connections": "single listeners",
 	}
 	for _, n := range notices {
 		if want[n.Key] == "" || !strings.Contains(n.Text, want[n.Key]) || n.From != "f" {
@@ -57,8 +57,7 @@ func TestLoadRefuses(t *testing.T) {
 		"cluster.join=a:1":                         "cluster.join is set, but this version can't honour it: It needs the cluster",
 		"authorizer.class.name=x":                  "every client may do everything",
 		"node.id=1\nbroker.id=2":                   "node.id is 1 and broker.id is 2",
-		"log.dirs=/a,/a":                           "log.dirs names /a twice",
-		"log.dirs=/a,,/b":                          "log.dirs has an empty entry",
+		"log.dirs=/a,,/b":                          "Configuration 'log.dirs' values must not be empty.",
 		"a=\\u12":                                  `f: malformed \uxxxx escape`,
 		"listeners=SSL://:9092":                    "Its security protocol is SSL, and this version has neither TLS nor SASL",
 		"listeners=PLAINTEXT://:9092\nnode.id=-1":  "Invalid value -1 for configuration node.id: Value must be at least 0",
@@ -71,6 +70,75 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, _, err := Load(Input{Overrides: []string{"foo"}}); err == nil {
 		t.Error("an override without a value was taken")
+	}
+}
+
+// TestLoadRefusesToOpenTheBroker: a configuration that asks for security must not start a broker without it.
+func TestLoadRefusesToOpenTheBroker(t *testing.T) {
+	for _, in := range []string{
+		"sasl.enabled.mechanisms=PLAIN", "sasl.jaas.config=x", "ssl.keystore.location=/x", "ssl.client.auth=required",
+		"ssl.truststore.certificates=x", "security.inter.broker.protocol=SSL", "principal.builder.class=x", "super.users=User:a",
+		"authorizer.class.name=x", "allow.everyone.if.no.acl.found=false", "delegation.token.secret.key=x",
+		"listener.name.plaintext.sasl.enabled.mechanisms=PLAIN", "listener.name.x.ssl.keystore.location=/x",
+		"listener.name.plaintext.plain.sasl.jaas.config=x", "listener.name.x.principal.builder.class=x",
+	} {
+		if _, _, err := Load(Input{File: []byte(in), FileName: "f"}); err == nil || !strings.Contains(err.Error(), "can't honour it") {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+	for _, in := range []string{"sasl.enabled.mechanisms=GSSAPI", "ssl.client.auth=none", "ssl.keystore.location=", "authorizer.class.name="} {
+		if _, _, err := Load(Input{File: []byte(in), FileName: "f"}); err != nil {
+			t.Errorf("%s, the default: %v", in, err)
+		}
+	}
+}
+
+// TestUnknownKeys: on a command line one is a mistake, in a file of others it is named, in a file of its own it is another
+// program's.
+func TestUnknownKeys(t *testing.T) {
+	_, _, err := Load(Input{Overrides: []string{"log.retension.ms=5"}})
+	if err == nil || !strings.Contains(err.Error(), "--override log.retension.ms=5: No key of that name is known. Did you mean log.retention.ms?") {
+		t.Error(err)
+	}
+	_, _, err = Load(Input{Overrides: []string{"retention.ms=5"}})
+	if err == nil || !strings.Contains(err.Error(), "the broker's default for it is log.retention.ms") {
+		t.Error(err)
+	}
+	_, _, err = Load(Input{FileName: "consumer.properties", File: []byte("bootstrap.servers=x\ngroup.id=y\n")})
+	if err == nil || !strings.Contains(err.Error(), "consumer.properties: none of its 2 keys is a broker's, such as bootstrap.servers") {
+		t.Error(err)
+	}
+	_, notices, err := Load(Input{FileName: "f", File: []byte("node.id=1\nnum.partition=5\n")})
+	if err != nil || len(notices) != 1 || !strings.Contains(notices[0].Text, "Did you mean num.partitions?") {
+		t.Errorf("%+v, %v", notices, err)
+	}
+	if _, _, err := Load(Input{FileName: "f", File: []byte("# nothing\n")}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnotherCluster refuses what a node of Kafka's with others around it has in its file.
+func TestAnotherCluster(t *testing.T) {
+	const own = "node.id=1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\ncontroller.listener.names=CONTROLLER\n" +
+		"advertised.listeners=PLAINTEXT://kafka-1:9092\n"
+	for in, want := range map[string]string{
+		"process.roles=broker": "process.roles is broker: in this version a node is its own cluster",
+		"process.roles=broker,controller\ncontroller.quorum.voters=1@a:9093,2@b:9093": "names the node 2, and this is node 1",
+		"controller.quorum.voters=2@a:9093":                                           "names the node 2, and this is node 1",
+		"controller.quorum.voters=1@a:9093":                                           "",
+		"controller.quorum.bootstrap.servers=kafka-1:9093":                            "",
+		"controller.quorum.bootstrap.servers=localhost:9093":                          "",
+		"controller.quorum.bootstrap.servers=127.0.0.1:9093":                          "",
+		"controller.quorum.bootstrap.servers=kafka-2:9093":                            "names kafka-2:9093, which is no listener of this node",
+		"controller.quorum.bootstrap.servers=localhost:9193":                          "which is no listener of this node",
+		"controller.quorum.bootstrap.servers=localhost:9093,b:9093":                   "which is no listener of this node",
+		"controller.quorum.bootstrap.servers=localhost":                               "want host:port",
+		"zookeeper.connect=z:2181":                                                    "names a cluster of Apache Kafka's",
+	} {
+		_, _, err := Load(Input{FileName: "f", File: []byte(own + in)})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", in, err, want)
+		}
 	}
 }
 

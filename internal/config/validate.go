@@ -45,6 +45,13 @@ func checkAll(s *Set, values map[string]string, kind string) error {
 	return nil
 }
 
+// perListener are the keys that Kafka changes for single listeners only, by
+// listener.name.NAME and the key.
+var perListener = []string{
+	"ssl.key.password", "ssl.keystore.certificate.chain", "ssl.keystore.key", "ssl.keystore.location", "ssl.keystore.password",
+	"ssl.keystore.type", "ssl.truststore.certificates", "ssl.truststore.location", "ssl.truststore.password", "ssl.truststore.type",
+}
+
 // CheckBroker tells what is wrong with values that are to be set on a broker, or
 // as the default of all of them, while they run. Keys that are not known are
 // taken, as Kafka does, and are never shown.
@@ -57,7 +64,7 @@ func CheckBroker(values map[string]string, perBroker bool) error {
 		case k == nil:
 		case k.Mode == ReadOnly:
 			readOnly = append(readOnly, name)
-		case k.Mode == PerBroker && k.Why == noSecurity:
+		case slices.Contains(perListener, name):
 			security = append(security, name)
 		case k.Mode == PerBroker:
 			brokers = append(brokers, name)

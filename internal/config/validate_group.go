@@ -35,7 +35,7 @@ func checkGroupNames(own map[string]string, broker Lookup) error {
 	if strings.HasPrefix(GroupErrorsDeadletterqueueTopicName.In(Map(own)), "__") {
 		return groupError(GroupErrorsDeadletterqueueTopicName.Key, ": DLQ topic name must not start with '__'")
 	}
-	tags := GroupStreamsRackAwareAssignmentTags.In(Map(own))
+	tags := splitList(GroupStreamsRackAwareAssignmentTags.raw(Map(own)))
 	for i, tag := range tags {
 		if slices.Contains(tags[:i], tag) {
 			return groupError(GroupStreamsRackAwareAssignmentTags.Key, " must not contain duplicate tag keys.")

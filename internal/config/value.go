@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +49,7 @@ func (m Map) Lookup(k *Key) (string, bool) {
 // error is an *Error.
 func (k *Key) Check(value string) error {
 	v, reason := k.Type.parse(value)
-	if list, ok := v.([]string); ok && k.Rule.check != nil && slices.Contains(list, "") {
+	if list, ok := v.([]string); ok && slices.Contains(list, "") {
 		return &Error{Key: k.Name, Value: value, Text: "Configuration '" + k.Name + "' values must not be empty."}
 	}
 	if reason == "" && k.Rule.check != nil {
@@ -83,8 +84,8 @@ func (t Type) parse(value string) (any, string) {
 		}
 		return n, ""
 	case TypeDouble:
-		f, err := strconv.ParseFloat(value, 64)
-		if err != nil && !math.IsInf(f, 0) {
+		f, ok := parseDouble(value)
+		if !ok {
 			return nil, "Not a number of type DOUBLE"
 		}
 		return f, ""
@@ -92,6 +93,23 @@ func (t Type) parse(value string) (any, string) {
 		return splitList(value), ""
 	}
 	return value, ""
+}
+
+// javaDouble is what Double.parseDouble takes, NaN apart: no bound holds for that.
+var javaDouble = regexp.MustCompile(`^([+-]?)(Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|` +
+	`0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)[fFdD]?$`)
+
+func parseDouble(value string) (float64, bool) {
+	m := javaDouble.FindStringSubmatch(value)
+	if m == nil {
+		return 0, false
+	}
+	f, _ := strconv.ParseFloat(m[1]+m[2], 64) // out of range is infinite, as in Java
+	return f, true
+}
+
+func (t Type) isNumber() bool {
+	return t == TypeInt || t == TypeShort || t == TypeLong || t == TypeDouble
 }
 
 func (t Type) bits() int {
@@ -184,15 +202,26 @@ func (k Millis) In(l Lookup) time.Duration {
 
 // In returns the value in force.
 func (k Double) In(l Lookup) float64 {
-	f, _ := strconv.ParseFloat(strings.TrimSpace(k.raw(l)), 64)
+	f, _ := parseDouble(strings.TrimSpace(k.raw(l)))
 	return f
 }
 
 // In returns the value in force.
 func (k Text) In(l Lookup) string { return strings.TrimSpace(k.raw(l)) }
 
-// In returns the elements of the value in force.
-func (k List) In(l Lookup) []string { return splitList(k.raw(l)) }
+// In returns the elements of the value in force, each once.
+func (k List) In(l Lookup) []string { return distinctStrings(splitList(k.raw(l))) }
+
+// distinctStrings leaves out what was there before.
+func distinctStrings(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
 
 func (k *Key) number(l Lookup) int64 {
 	n, _ := strconv.ParseInt(strings.TrimSpace(k.raw(l)), 10, 64)
