@@ -24,20 +24,21 @@ const (
 	exitOK    = 0
 	exitError = 1
 	exitUsage = 2
+	// exitHangUp is what a shell gives to a process that SIGHUP ended; Kafka's broker ends with it too, in order.
+	exitHangUp = 128 + 1
 )
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns its exit code. The first interrupt cancels the command's context, which
-// ends it cleanly; the second one kills the process.
+// run executes one command line and returns its exit code. The first interrupt, or the end of the terminal, cancels the
+// command's context, which ends it cleanly; the second one kills the process.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	// A reader that went away (jocko consume | head) is an EPIPE from Write, not a signal.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, hungUp, stop := interrupts()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	root := newRoot()
 	root.SetArgs(args)
@@ -45,7 +46,29 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errOut)
 	cmd, err := root.ExecuteContextC(ctx)
-	return report(errOut, cmd, err)
+	code := report(errOut, cmd, err)
+	if hungUp() && (err == nil || errors.Is(err, context.Canceled)) {
+		return exitHangUp
+	}
+	return code
+}
+
+// interrupts returns a context that the first signal to stop ends, and a function that tells whether that was SIGHUP. Where
+// SIGHUP is ignored, by nohup, it stays so.
+func interrupts() (ctx context.Context, hungUp func() bool, stop func()) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	hangUps := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+		signal.Notify(hangUps, syscall.SIGHUP)
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), signals...)
+	stop = func() { // the next signal has its usual effect
+		signal.Stop(hangUps)
+		cancel()
+	}
+	context.AfterFunc(ctx, stop)
+	return ctx, func() bool { return len(hangUps) > 0 }, stop
 }
 
 // report says what went wrong, and how to go on, and chooses the exit code.

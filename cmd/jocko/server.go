@@ -23,7 +23,8 @@ func newServer() *cobra.Command {
 		Short: "Run a broker",
 		Long: `Runs a broker until it is interrupted. Without a file everything has its default: Kafka on 127.0.0.1:9092, the admin
 endpoint on 127.0.0.1:8080, data in ./jocko-data. FILE is a server.properties as Kafka reads it. A key is also a variable,
-JOCKO_LOG_DIRS for log.dirs, and --override goes over both. All keys are in docs/config.md.`,
+JOCKO_LOG_DIRS for log.dirs, and --override goes over both. All keys are in docs/config.md, what stops a start in
+docs/refused-starts.md. SIGINT and SIGTERM stop it in order, and so does SIGHUP, with exit code 129.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := config.Input{Environ: serverEnviron(), Overrides: overrides}
