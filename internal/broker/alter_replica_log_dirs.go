@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/travisjeffery/jocko/internal/commitlog"
-	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
 )
 
@@ -16,8 +15,9 @@ import (
 //     swapped in when it has caught up. Copying to the dir it lies in ends a
 //     copy under way.
 //   - A dir that isn't one: LOG_DIR_NOT_FOUND; one that failed:
-//     KAFKA_STORAGE_ERROR; a partition that isn't here:
-//     UNKNOWN_TOPIC_OR_PARTITION.
+//     KAFKA_STORAGE_ERROR; a partition that isn't here, whatever its name:
+//     UNKNOWN_TOPIC_OR_PARTITION; a name too long for the copy's folder:
+//     INVALID_TOPIC_EXCEPTION.
 //
 // v2 flexible.
 func (b *Broker) alterReplicaLogDirs(_ context.Context, _ *Request, m *protocol.AlterReplicaLogDirsRequest) *protocol.AlterReplicaLogDirsResponse {
@@ -44,8 +44,15 @@ func (b *Broker) alterReplicaLogDirs(_ context.Context, _ *Request, m *protocol.
 	return resp
 }
 
+// The copy's folder has the partition's name and a tail: a point, 32 digits and
+// "-future". A name that it would make too long for a file can't be moved.
+const (
+	futureTail  = 1 + 32 + len("-future")
+	maxFileName = 255
+)
+
 func (b *Broker) moveReplica(tp commitlog.TP, path string) error {
-	if metadata.CheckTopicName(tp.Topic) != nil {
+	if len(tp.String())+futureTail > maxFileName {
 		return protocol.ErrInvalidTopicException
 	}
 	if !slices.ContainsFunc(b.Dirs.List(), func(d commitlog.Dir) bool { return filepath.Clean(d.Path) == filepath.Clean(path) }) {
