@@ -28,6 +28,8 @@ type Proposer interface {
 	Propose(ctx context.Context, records []metadata.Record) (index uint64, err error)
 	// Barrier returns when everything committed before it is applied here.
 	Barrier(ctx context.Context) error
+	// Leading tells whether this node leads, and in which term.
+	Leading() (leader bool, term uint64)
 }
 
 // Options are what New needs.
@@ -71,22 +73,36 @@ func New(o Options) *Controller {
 // NOT_CONTROLLER.
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.stopped)
-	settled := false // the image holds everything this controller ever proposed
+	var settled uint64 // the term in which the image holds all that was committed before, 0 for none
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case first := <-c.queue:
-			if !settled {
-				if err := c.Log.Barrier(ctx); err != nil {
-					first.fail(err)
-					continue
-				}
-				settled = true
+			term, err := c.settle(ctx, settled)
+			if err != nil {
+				first.fail(err)
+				continue
 			}
-			settled = c.batch(ctx, first)
+			if settled = term; !c.batch(ctx, first) {
+				settled = 0
+			}
 		}
 	}
+}
+
+// settle makes sure that this node leads and that its image is complete, and
+// returns the term. A decision without records is never proposed, so that
+// nothing else would find out that another node decides by now.
+func (c *Controller) settle(ctx context.Context, settled uint64) (uint64, error) {
+	leader, term := c.Log.Leading()
+	if leader && term == settled {
+		return settled, nil
+	}
+	if err := c.Log.Barrier(ctx); err != nil || !leader {
+		return 0, err // it may lead without knowing yet: the next batch asks again
+	}
+	return term, nil
 }
 
 // batch decides for first and for whoever else waits, proposes it all as one

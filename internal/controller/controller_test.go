@@ -24,6 +24,7 @@ type memoryLog struct {
 	barriers int
 	delay    time.Duration // of a commit
 	fail     error         // of the next proposal, which commits all the same
+	deposed  bool          // another node leads
 }
 
 func (l *memoryLog) Image() *metadata.Image {
@@ -49,8 +50,23 @@ func (l *memoryLog) Propose(ctx context.Context, records []metadata.Record) (uin
 func (l *memoryLog) Barrier(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.deposed {
+		return errors.New("another node leads")
+	}
 	l.barriers++
 	return nil
+}
+
+func (l *memoryLog) Leading() (bool, uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.deposed, 1
+}
+
+func (l *memoryLog) depose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deposed = true
 }
 
 func newTestController(log *memoryLog) *Controller {
@@ -156,6 +172,25 @@ func TestAProposalThatFailsIsForgotten(t *testing.T) {
 	if log.barriers != 2 {
 		t.Errorf("%d barriers, want 2", log.barriers)
 	}
+}
+
+// TestADeposedControllerDecidesNothing asks for what needs no records, which no
+// failed proposal gives away.
+func TestADeposedControllerDecidesNothing(t *testing.T) {
+	log := &memoryLog{}
+	run(t, log, func(t *testing.T, c *Controller) {
+		if got := code(c.CreateTopics(t.Context(), create("a", 1))); got != 0 {
+			t.Fatal(got)
+		}
+		log.depose()
+		dry := create("b", 1)
+		dry.ValidateOnly = true
+		for _, m := range []*protocol.CreateTopicsRequest{create("a", 1), dry} {
+			if got := code(c.CreateTopics(t.Context(), m)); got != protocol.ErrNotController {
+				t.Errorf("%s: %v", m.Topics[0].Name, got)
+			}
+		}
+	})
 }
 
 func TestARequestWaitsNoLongerThanItsTimeout(t *testing.T) {
