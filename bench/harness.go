@@ -208,7 +208,7 @@ func (r *runner) measure(ctx context.Context, warming bool) (values, error) {
 		kind: r.kind, broker: r.broker, start: r.start, placement: r.placement, warming: warming,
 		dir:   filepath.Join(r.dir, fmt.Sprintf("run-%d", r.runs)),
 		topic: fmt.Sprintf("bench-%d", r.h.topics),
-		short: r.h.opt.short, seconds: r.h.opt.seconds, bytes: r.h.opt.bytes, logBytes: r.h.opt.logBytes,
+		short: r.h.opt.short, seconds: r.h.opt.seconds, bytes: r.h.opt.bytes, steady: r.h.opt.steady, logBytes: r.h.opt.logBytes,
 	}
 	defer os.RemoveAll(e.dir)
 	return r.w.run(ctx, e)

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ type options struct {
 	seconds   time.Duration
 	bytes     int64
 	logBytes  int64
+	steady    int64
 	dir       string
 	out       string
 	heap      string
@@ -60,7 +62,7 @@ func run() error {
 		}
 		return nil
 	}
-	picked, err := pick(opt.only)
+	picked, err := pick(opt.only, opt.short)
 	if err != nil {
 		return err
 	}
@@ -101,6 +103,7 @@ func parse() (opt options, list bool, err error) {
 	flag.DurationVar(&opt.warm, "warm", 60*time.Second, "how long Kafka is warmed up; Jocko gets a tenth")
 	flag.DurationVar(&opt.seconds, "time", 20*time.Second, "length of a timed run")
 	flag.Int64Var(&opt.bytes, "bytes", 2<<30, "bytes of a run that is measured by size")
+	flag.Int64Var(&opt.steady, "steady-bytes", 20e9, "bytes of a run in the steady state (P1s, P2s, P7as to P7ds)")
 	flag.Int64Var(&opt.logBytes, "log-bytes", 5e9, "bytes of the internal topic that G2 loads")
 	flag.StringVar(&opt.dir, "dir", "", "folder for the brokers' data; default the system's temporary folder")
 	flag.StringVar(&opt.out, "out", "", "append the table to this file; default docs/benchmarks.md when all pairs have both brokers, - for none")
@@ -158,9 +161,9 @@ func shorten(opt *options, set map[string]bool) {
 	}
 }
 
-func pick(only string) ([]*workload, error) {
+func pick(only string, short bool) ([]*workload, error) {
 	if only == "" {
-		return workloads, nil
+		return slices.DeleteFunc(slices.Clone(workloads), func(w *workload) bool { return short && w.long }), nil
 	}
 	var picked []*workload
 	for id := range strings.SplitSeq(only, ",") {

@@ -23,6 +23,7 @@ type workload struct {
 	id, title string
 	placement string            // the default
 	config    map[string]string // broker configuration
+	long      bool              // not part of the short form, unless asked for
 	own       bool              // run starts and stops brokers itself; none is kept between runs
 	run       func(ctx context.Context, e *env) (values, error)
 	goals     []goal
@@ -57,6 +58,7 @@ type env struct {
 	short     bool
 	seconds   time.Duration
 	bytes     int64
+	steady    int64 // of a run in the steady state
 	logBytes  int64 // of an internal topic that is loaded
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"time"
 
@@ -42,6 +43,20 @@ var workloads = []*workload{
 	compressed("P7b", "snappy", 2),
 	compressed("P7c", "lz4", 3),
 	compressed("P7d", "zstd", 4),
+	sentBy("P7ja", "gzip", "Java", javaSender),
+	sentBy("P7jb", "snappy", "Java", javaSender),
+	sentBy("P7jc", "lz4", "Java", javaSender),
+	sentBy("P7jd", "zstd", "Java", javaSender),
+	sentBy("P7ra", "gzip", "librdkafka", rdkafkaSender),
+	sentBy("P7rb", "snappy", "librdkafka", rdkafkaSender),
+	sentBy("P7rc", "lz4", "librdkafka", rdkafkaSender),
+	sentBy("P7rd", "zstd", "librdkafka", rdkafkaSender),
+	steady("P1s", "P1", produceRun(1024, 128<<10), more("MB/s", 1.2, 1.5), less("CPU s/GB", 0.4, 0.2)),
+	steady("P2s", "P2", produceRun(100, 128<<10), more("records/s", 1, 1.3), less("CPU s/GB", 0, 0.25)),
+	steady("P7as", "P7a (gzip)", prebuiltRun(1, 1), more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)),
+	steady("P7bs", "P7b (snappy)", prebuiltRun(2, 1), more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)),
+	steady("P7cs", "P7c (lz4)", prebuiltRun(3, 1), more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)),
+	steady("P7ds", "P7d (zstd)", prebuiltRun(4, 1), more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)),
 	{
 		id: "P8", title: "fsync before the acknowledgement (flush.messages=1), 64 producers, acks=all", placement: free,
 		run:   unbatched(64, 16, -1, map[string]string{"flush.messages": "1"}),
@@ -139,8 +154,28 @@ var workloads = []*workload{
 
 func compressed(id, codec string, number int8) *workload {
 	return &workload{
-		id: id, title: "produce of " + codec + " batches made in advance, sizes uncompressed", placement: pinned,
+		id: id, title: "produce of " + codec + " batches as franz-go makes them, in advance, sizes uncompressed", placement: pinned,
 		run: prebuiltRun(number, 1), goals: []goal{more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)},
+	}
+}
+
+func sentBy(id, codec, client string, send sender) *workload {
+	return &workload{
+		id: id, title: "produce of " + codec + " batches that " + client + " made, sizes uncompressed", placement: pinned,
+		run: sentRun(send, codec), goals: []goal{more("MB/s", 1, 1.2), less("CPU s/GB", 0, 0.7)},
+	}
+}
+
+// steady is a row once more over -steady-bytes: by then the page cache is full, and the disk takes what comes in.
+func steady(id, of string, run func(context.Context, *env) (values, error), goals ...goal) *workload {
+	return &workload{
+		id: id, title: of + " in the steady state, 20 GB", placement: pinned, long: true, goals: goals,
+		run: func(ctx context.Context, e *env) (values, error) {
+			if !e.warming {
+				e.bytes = e.steady
+			}
+			return run(ctx, e)
+		},
 	}
 }
 
