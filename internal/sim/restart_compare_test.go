@@ -35,6 +35,7 @@ func compare(want, got *dump) []string {
 type restartMoment struct {
 	at      int // operations of the file system by then
 	want    *dump
+	op      string // the operation
 	touched string // the group or transaction that the operation changed in several requests
 }
 

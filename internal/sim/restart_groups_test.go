@@ -28,12 +28,13 @@ func (o offsets) partitions() []partition {
 // someOffsets are for a few random partitions.
 func (w *workload) someOffsets() (offsets, error) {
 	o := offsets{}
+	w.turn++
 	for range 1 + w.rnd.IntN(4) {
 		tp, _, _, err := w.part()
 		if err != nil {
 			return nil, err
 		}
-		o[tp] = committed{offset: int64(w.rnd.IntN(1000)), leaderEpoch: int32(w.rnd.IntN(3)) - 1, metadata: w.text(w.rnd.IntN(40))}
+		o[tp] = committed{offset: int64(w.rnd.IntN(1000)), leaderEpoch: int32(w.rnd.IntN(3)) - 1, metadata: w.text(w.rnd.IntN(40)), turn: w.turn}
 	}
 	return o, nil
 }

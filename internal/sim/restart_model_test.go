@@ -147,6 +147,7 @@ type committed struct {
 	offset      int64
 	leaderEpoch int32
 	metadata    string
+	turn        int // of the commit among all: of two the later holds, also if a transaction ends after it
 }
 
 // groupModel is a group of any kind.

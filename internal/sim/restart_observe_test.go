@@ -343,7 +343,7 @@ func (o *observer) configs() error {
 	for _, r := range rs.Resources {
 		set := map[string]string{}
 		for _, c := range r.Configs {
-			if c.Source == ownSource(r.ResourceType, r.ResourceName) && c.Value != nil {
+			if own := ownSource(r.ResourceType, r.ResourceName); c.Source == own && c.Value != nil && !setByItself(own, c.Name) {
 				set[c.Name] = *c.Value
 			}
 		}
@@ -357,6 +357,11 @@ func (o *observer) configs() error {
 var resourceNames = map[kmsg.ConfigResourceType]string{
 	kmsg.ConfigResourceTypeTopic: "topic", kmsg.ConfigResourceTypeBroker: "broker", kmsg.ConfigResourceTypeGroupConfig: "group",
 	kmsg.ConfigResourceTypeClientMetrics: "metrics",
+}
+
+// setByItself says whether Kafka sets a config where nobody did: a cluster with eligible leader replicas needs it.
+func setByItself(source kmsg.ConfigSource, name string) bool {
+	return source == kmsg.ConfigSourceDynamicDefaultBrokerConfig && name == "min.insync.replicas"
 }
 
 // ownSource is what a value's source is when it was set on that resource.

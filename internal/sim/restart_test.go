@@ -20,6 +20,7 @@ type history struct {
 	w        *workload
 	restarts int
 	endings  []string
+	shown    []map[string]string // after each restart, without what is the broker's own; kept beside a peer
 }
 
 // TestRestart ends brokers in every way, again and again, and compares everything observable with what clients know: before
@@ -57,18 +58,19 @@ func restartHistories(t *testing.T, seed uint64, restarts int) {
 
 // newHistory makes a broker of the kind that the seed says: every eighth in a process of its own.
 func newHistory(t *testing.T, seed uint64) *history {
-	h := &history{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 19))}
 	if seed%8 == 0 {
-		h.b = newProcessBroker(t)
-	} else {
-		b, err := newMemoryBroker(seed%2 == 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.b = b
+		return newHistoryOf(t, seed, newProcessBroker(t))
 	}
+	b, err := newMemoryBroker(seed%2 == 0)
+	ok(t, err)
+	return newHistoryOf(t, seed, b)
+}
+
+func newHistoryOf(t *testing.T, seed uint64, b restartable) *history {
+	h := &history{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 19)), b: b}
 	h.w = newWorkload(seed, func() (net.Conn, error) { return h.b.dial() })
 	_, h.w.moves = h.b.(*memoryBroker)
+	h.w.moves = h.w.moves && *peerFlag == ""
 	return h
 }
 
@@ -129,6 +131,9 @@ func (h *history) restart(how ending) {
 	after, differences := h.look()
 	if differences = append(differences, unchanged(before, after)...); len(differences) > 0 {
 		h.fail(firstOf(differences))
+	}
+	if *peerFlag != "" {
+		h.shown = append(h.shown, h.plain(after))
 	}
 	h.probe()
 	h.w.ops = nil
@@ -207,10 +212,10 @@ func (m *model) leaders() map[partition]int32 {
 func (h *history) interrupt(m *memoryBroker) {
 	h.t.Helper()
 	const steps, looks = 6, 3
-	moments := []restartMoment{{m.fs.Ops(), h.w.m.expect(), ""}}
+	moments := []restartMoment{{at: m.fs.Ops(), want: h.w.m.expect()}}
 	for range steps {
 		h.do(h.w.step)
-		moments = append(moments, restartMoment{m.fs.Ops(), h.w.m.expect(), h.w.touched})
+		moments = append(moments, restartMoment{m.fs.Ops(), h.w.m.expect(), h.w.ops[len(h.w.ops)-1], h.w.touched})
 	}
 	h.w.close()
 	for range looks {
@@ -230,7 +235,7 @@ func (h *history) interrupt(m *memoryBroker) {
 // lookAt starts a broker on what an ending after so many operations of the file system left.
 func (h *history) lookAt(m *memoryBroker, at int, policy vfs.Policy, before, after restartMoment) {
 	h.t.Helper()
-	h.endings = append(h.endings, fmt.Sprintf("%v at %d", policy, at))
+	h.endings = append(h.endings, fmt.Sprintf("%v at %d in %q", policy, at, after.op))
 	other := &memoryBroker{configs: m.configs, fs: m.fs.CrashAt(at, policy, h.rnd.Uint64())}
 	if err := other.boot(); err != nil {
 		h.fail(fmt.Sprintf("%v\n%s", err, other.log()))

@@ -188,7 +188,7 @@ func (w *workload) recreateTopic() error {
 		return errNothing
 	}
 	configs := maps.Clone(t.configs)
-	w.next = func() error { return w.create(name, configs, 1+w.rnd.IntN(2)) }
+	w.next = append(w.next, func() error { return w.create(name, configs, 1+w.rnd.IntN(2)) })
 	return w.remove(name)
 }
 
@@ -298,23 +298,29 @@ func (w *workload) alter(kind kmsg.ConfigResourceType, name string, configs map[
 // compactionPatience is how long after a segment was closed its compaction may take: the cleaner runs all the time.
 const compactionPatience = 5 * time.Second
 
-// compact writes a key twice, closes the segment, and waits until readers don't see the first any longer.
+// compact writes a key twice, closes the segment, and waits until readers don't see the first any longer, in several steps.
 func (w *workload) compact() error {
 	tp, t, l, err := w.part()
 	if err != nil || !t.compacted() || len(l.open) > 0 {
 		return errNothing
 	}
-	w.note("compact %v", tp)
 	first := l.end
 	for i, size := range []int{20, 20, 9_000, 9_000} {
-		e := logEntry{ts: w.now, key: []byte("again"), value: []byte(w.text(size)), producer: -1, seq: -1, epoch: -1}
-		if i >= 2 {
-			e.key = fmt.Appendf(nil, "filler-%d", w.rnd.IntN(20))
-		}
-		if err := w.write(tp, t, l, []logEntry{e}, nil, "", false); err != nil {
-			return err
-		}
+		w.next = append(w.next, func() error {
+			e := logEntry{ts: w.now, key: []byte("again"), value: []byte(w.text(size)), producer: -1, seq: -1, epoch: -1}
+			if i >= 2 {
+				e.key = fmt.Appendf(nil, "filler-%d", w.rnd.IntN(20))
+			}
+			return w.write(tp, t, l, []logEntry{e}, nil, "", false)
+		})
 	}
+	w.next = append(w.next, func() error { return w.awaitCompaction(tp, first) })
+	return nil
+}
+
+// awaitCompaction waits until readers don't see a record any longer.
+func (w *workload) awaitCompaction(tp partition, first int64) error {
+	w.note("wait for the compaction of %v at %d", tp, first)
 	for deadline := time.Now().Add(compactionPatience); ; {
 		rq := kmsg.NewPtrFetchRequest()
 		rq.Version, rq.ReplicaID, rq.MaxBytes, rq.SessionEpoch = 12, -1, 64<<20, -1

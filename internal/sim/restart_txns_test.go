@@ -164,7 +164,12 @@ func (w *workload) end(x *txnModel, commit bool) {
 	}
 	if commit {
 		for group, o := range x.pending {
-			maps.Copy(w.m.group(group, "simple").offsets, o)
+			committed := w.m.group(group, "simple").offsets
+			for tp, c := range o {
+				if was, found := committed[tp]; !found || was.turn < c.turn {
+					committed[tp] = c
+				}
+			}
 		}
 	}
 	x.now, x.parts, x.pending = nil, nil, nil

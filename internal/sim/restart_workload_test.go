@@ -23,10 +23,11 @@ type workload struct {
 
 	dial    dialer
 	ordinal int
-	next    func() error // what the next step does, if that is decided
-	touched string       // the group or transaction that the last step changed in several requests
-	moves   bool         // there are two log dirs
-	now     int64        // the present, roughly
+	next    []func() error // what the next steps do, if that is decided
+	turn    int            // of the last commit of offsets
+	touched string         // the group or transaction that the last step changed in several requests
+	moves   bool           // there are two log dirs
+	now     int64          // the present, roughly
 }
 
 func newWorkload(seed uint64, dial dialer) *workload {
@@ -52,8 +53,9 @@ var errNothing = errors.New("nothing to do it to")
 // step does one random thing.
 func (w *workload) step() error {
 	w.touched = ""
-	if next := w.next; next != nil {
-		w.next = nil
+	if len(w.next) > 0 {
+		next := w.next[0]
+		w.next = w.next[1:]
 		return next()
 	}
 	ops := []struct {
@@ -126,7 +128,7 @@ func (w *workload) fill() error {
 		for range rounds {
 			o := offsets{}
 			for p := range int32(parts) {
-				o[partition{"wide", p}] = committed{int64(w.rnd.IntN(1000)), -1, w.text(3500)}
+				o[partition{"wide", p}] = committed{offset: int64(w.rnd.IntN(1000)), leaderEpoch: -1, metadata: w.text(3500)}
 			}
 			if err := w.commit(fmt.Sprintf("large-%d", g), "", -1, o); err != nil {
 				return err
