@@ -83,7 +83,8 @@ type Dirs struct {
 
 	mu          sync.RWMutex
 	logs        map[TP]*Log
-	others      map[TP][]*Log // found beside those, with another topic id: one of them may be the one that a topic claims
+	others      map[TP][]*Log     // found beside those, with another topic id: one of them may be the one that a topic claims
+	linked      map[string]string // resolved folders to which links lead, with the links
 	creating    map[TP]bool
 	moves       map[TP]*move
 	brokerEpoch int64
@@ -97,7 +98,7 @@ type Dirs struct {
 func OpenDirs(fsys vfs.FS, opt DirsOptions) (*Dirs, error) {
 	opt.setDefaults()
 	d := &Dirs{
-		opt: opt, logs: make(map[TP]*Log), others: make(map[TP][]*Log), creating: make(map[TP]bool), moves: make(map[TP]*move), brokerEpoch: -1,
+		opt: opt, logs: make(map[TP]*Log), others: make(map[TP][]*Log), linked: make(map[string]string), creating: make(map[TP]bool), moves: make(map[TP]*move), brokerEpoch: -1,
 		moveWake: make(chan struct{}, 1),
 	}
 	d.env = &env{

@@ -1,11 +1,13 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"sync"
 	"sync/atomic"
 
+	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/vfs"
 )
 
@@ -94,10 +96,10 @@ func (c *fdCache) reader(fsys vfs.FS, s *segment, folder string) (*handle, error
 	return nil, fmt.Errorf("%s: %w", offsetFile(s.base, logSuffix), fs.ErrNotExist)
 }
 
-// writer is reader for the file that is appended to, which is created if it isn't there. Log.mu is held: there is no other
-// writer.
-func (c *fdCache) writer(fs vfs.FS, s *segment, folder string) (*handle, error) {
-	for {
+// writer is reader for the file that is appended to. The first time it is created, and must not be there: a file that this log
+// neither made nor recovered is never written to. Log.mu is held: there is no other writer.
+func (c *fdCache) writer(fsys vfs.FS, s *segment, folder string) (*handle, error) {
+	for made := s.onDisk; ; made = true {
 		h := s.handle.Load()
 		if h != nil && h.writable && h.ref() {
 			h.used.Store(true)
@@ -106,7 +108,7 @@ func (c *fdCache) writer(fs vfs.FS, s *segment, folder string) (*handle, error) 
 		if h != nil && !h.writable {
 			c.retire(h)
 		}
-		f, err := fs.OpenWrite(s.file(folder, logSuffix))
+		f, err := openSegment(fsys, s.file(folder, logSuffix), made, s.size)
 		if err != nil {
 			return nil, err
 		}
@@ -114,6 +116,30 @@ func (c *fdCache) writer(fs vfs.FS, s *segment, folder string) (*handle, error) 
 			return h, nil
 		}
 	}
+}
+
+// openSegment opens a .log file that was made, or makes it. Of one that was made, size bytes must be there.
+func openSegment(fsys vfs.FS, name string, made bool, size int64) (vfs.File, error) {
+	if !made {
+		f, err := fsys.CreateNew(name)
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%w: %s is there, and is not of this log", protocol.ErrKafkaStorageError, name)
+		}
+		return f, err
+	}
+	f, err := fsys.OpenWrite(name)
+	if err != nil {
+		return nil, err
+	}
+	there, err := f.Size()
+	if err == nil && there < size {
+		err = fmt.Errorf("%w: %s has %d bytes of %d", protocol.ErrKafkaStorageError, name, there, size)
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return f, nil
 }
 
 // install makes a handle the segment's, with a reference for the caller, or closes the file and returns nil if another

@@ -388,7 +388,7 @@ func (l *Log) saveTail(name string, at int64, tail []byte, trim bool) error {
 	if err != nil {
 		return err
 	}
-	if trim {
+	if trim || at == 0 { // what is there is not of this segment
 		err = f.Truncate(at)
 	}
 	if err == nil && len(tail) > 0 {

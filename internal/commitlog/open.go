@@ -3,6 +3,7 @@ package commitlog
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
+	"github.com/travisjeffery/jocko/internal/vfs"
 )
 
 // found is a folder of a log directory that holds a log.
@@ -18,6 +20,7 @@ type found struct {
 	name   string
 	tp     TP
 	future bool
+	link   bool
 }
 
 // loadDir finds the folders of a directory and loads their logs, several at a time. What was deleted is removed in the
@@ -35,8 +38,8 @@ func (d *Dirs) loadDir(dir *logDir) error {
 			dir.trash.addFolder(filepath.Join(dir.path, e.Name), d.opt.Config.FileDeleteDelay)
 		case !e.IsDir && isUnfinished(e.Name):
 			_ = d.env.fs.Remove(filepath.Join(dir.path, e.Name)) // it is overwritten by the next
-		case e.IsDir && ok && kind != folderStray:
-			folders = append(folders, found{e.Name, tp, kind == folderFuture})
+		case (e.IsDir || e.Link) && ok && kind != folderStray && !d.linksToOwn(dir, e):
+			folders = append(folders, found{e.Name, tp, kind == folderFuture, e.Link})
 		}
 	}
 	points := &checkpoints{
@@ -58,6 +61,43 @@ func (d *Dirs) loadDir(dir *logDir) error {
 		}
 	}
 	return err
+}
+
+// linksToOwn tells whether an entry of a log directory is a link to the folder of the same name in another, which is found there.
+func (d *Dirs) linksToOwn(dir *logDir, e vfs.DirEntry) bool {
+	folder, err := d.env.fs.Resolve(filepath.Join(dir.path, e.Name))
+	if !e.Link || err != nil || filepath.Base(folder) != e.Name || !d.holds(folder) {
+		return false
+	}
+	d.opt.Logger.Warn("a link leads to a folder of another log directory: it is left alone", "dir", dir.path, "link", e.Name, "to", folder)
+	return true
+}
+
+// holds tells whether a resolved folder lies directly in a log directory, or is or holds one.
+func (d *Dirs) holds(folder string) bool {
+	return slices.ContainsFunc(d.opt.Paths, func(path string) bool {
+		path, err := d.env.fs.Resolve(path)
+		return err == nil && (path == filepath.Dir(folder) || strings.HasPrefix(path+string(filepath.Separator), folder+string(filepath.Separator)))
+	})
+}
+
+// checkLink tells why the folder that a link leads to can't be used: it isn't there, it isn't a folder, or another partition
+// has it.
+func (d *Dirs) checkLink(l *Log) error {
+	folder, err := d.env.fs.Resolve(l.folder)
+	if err != nil {
+		return fmt.Errorf("%w: %s is a link that leads nowhere: %w", protocol.ErrKafkaStorageError, l.folder, err)
+	}
+	if info, err := d.env.fs.Stat(folder); err != nil || !info.IsDir {
+		return fmt.Errorf("%w: %s is a link to %s, which is no folder", protocol.ErrKafkaStorageError, l.folder, folder)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if owner, taken := d.linked[folder]; taken || d.holds(folder) {
+		return fmt.Errorf("%w: %s is a link to %s, which another partition has %s", protocol.ErrKafkaStorageError, l.folder, folder, owner)
+	}
+	d.linked[folder] = l.folder
+	return nil
 }
 
 // isUnfinished tells whether a file of a log directory is one of ours that was being replaced. Files of others are left alone.
@@ -111,13 +151,10 @@ func (d *Dirs) loadFolder(dir *logDir, f found, points *checkpoints) error {
 	if c, ok := points.cleaner[f.tp]; ok && !f.future {
 		l.cleanedTo.Store(int64(c))
 	}
-	err := l.open(p)
+	err := d.openLog(l, p, f.link)
 	var code protocol.Error
 	if errors.As(err, &code) {
-		l.mu.Lock()
-		l.recoveryPoint.Store(int64(p.recovery))
-		l.failLocked(err)
-		l.mu.Unlock()
+		l.openFailed(p, err)
 	} else if err != nil {
 		return fmt.Errorf("load %s: %w", f.name, err)
 	}
@@ -134,6 +171,9 @@ func (d *Dirs) loadFolder(dir *logDir, f found, points *checkpoints) error {
 	case other == nil:
 		d.logs[f.tp] = l
 	case other.topicID != l.topicID:
+		if other.err != nil && other.topicID == (protocol.UUID{}) { // such as a link that leads nowhere
+			d.logs[f.tp], l = l, other
+		}
 		d.others[f.tp] = append(d.others[f.tp], l)
 		other = nil
 	}
@@ -142,6 +182,33 @@ func (d *Dirs) loadFolder(dir *logDir, f found, points *checkpoints) error {
 		return d.settleTwins(other, l)
 	}
 	return nil
+}
+
+// openLog opens a found log. What is wrong with a folder on another disk, to which a link leads, is wrong with that log alone.
+func (d *Dirs) openLog(l *Log, p openPoints, link bool) error {
+	if link {
+		if err := d.checkLink(l); err != nil {
+			return err
+		}
+	}
+	err := l.open(p)
+	if link && err != nil {
+		return fmt.Errorf("%w: %w", protocol.ErrKafkaStorageError, err)
+	}
+	return err
+}
+
+// openFailed takes the log offline. What the checkpoints said of it stays in them.
+func (l *Log) openFailed(p openPoints, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.segments) == 0 {
+		l.addSegmentLocked(0)
+	}
+	l.recoveryPoint.Store(int64(p.recovery))
+	l.start.Store(int64(p.start))
+	l.highWatermark.Store(int64(p.high))
+	l.failLocked(err)
 }
 
 // settleTwins: two directories hold the same partition of the same topic, as a crash in the middle of a move leaves them. The
@@ -314,6 +381,9 @@ func (l *Log) findSegments(files map[string]bool, start record.Offset) error {
 		switch suffix {
 		case logSuffix:
 			info, err := l.env.fs.Stat(filepath.Join(l.folder, name))
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w: %s is a link to nothing", protocol.ErrKafkaStorageError, name)
+			}
 			if err != nil {
 				return err
 			}
@@ -487,7 +557,11 @@ func (l *Log) createFolder(topicID protocol.UUID) error {
 	if err := l.dir.checkpointer.forget(l.tp); err != nil {
 		return err
 	}
-	if err := l.env.fs.MkdirAll(l.folder); err != nil {
+	err := l.env.fs.Mkdir(l.folder)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %s is there, and was not found at start", protocol.ErrKafkaStorageError, l.folder)
+	}
+	if err != nil {
 		return err
 	}
 	if topicID != (protocol.UUID{}) {

@@ -302,7 +302,7 @@ func (l *Log) asideName(s *segment, pos int64) string {
 }
 
 func (l *Log) copyAside(h *handle, s *segment, from, to int64) error {
-	f, err := l.env.fs.Create(l.asideName(s, from))
+	f, err := l.env.fs.CreateNew(l.asideName(s, from))
 	if err != nil {
 		return err
 	}

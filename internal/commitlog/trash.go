@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,12 +95,31 @@ func (t *trash) removeDue(ctx context.Context, fsys vfs.FS, log *slog.Logger, no
 
 func (i trashItem) remove(fsys vfs.FS) error {
 	if i.folder {
-		return fsys.RemoveAll(i.name)
+		return removeFolder(fsys, i.name)
 	}
 	if err := fsys.Remove(i.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// removeFolder removes a partition's folder. Where it is a link to one, the partition's files go too, and the folder that held
+// them stays.
+func removeFolder(fsys vfs.FS, name string) error {
+	entries, err := fsys.ReadDir(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		_, _, ours := parseOffsetFile(e.Name)
+		if e.IsDir || !ours && !strings.HasPrefix(e.Name, epochFile) && !strings.HasPrefix(e.Name, metadataFile) {
+			continue
+		}
+		if err := fsys.Remove(filepath.Join(name, e.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return fsys.RemoveAll(name)
 }
 
 // trashHeap has what goes first in front.

@@ -89,6 +89,10 @@ func (f *faultFS) open(kind OpKind, name string, open func(string) (File, error)
 
 func (f *faultFS) Create(name string) (File, error) { return f.open(OpCreate, name, f.fs.Create) }
 
+func (f *faultFS) CreateNew(name string) (File, error) {
+	return f.open(OpCreate, name, f.fs.CreateNew)
+}
+
 func (f *faultFS) Open(name string) (File, error) { return f.open(OpOpen, name, f.fs.Open) }
 
 func (f *faultFS) OpenWrite(name string) (File, error) {
@@ -105,6 +109,7 @@ func (f *faultFS) do(kind OpKind, name string, do func(string) error) error {
 func (f *faultFS) Remove(name string) error    { return f.do(OpRemove, name, f.fs.Remove) }
 func (f *faultFS) RemoveAll(name string) error { return f.do(OpRemoveAll, name, f.fs.RemoveAll) }
 func (f *faultFS) MkdirAll(name string) error  { return f.do(OpMkdirAll, name, f.fs.MkdirAll) }
+func (f *faultFS) Mkdir(name string) error     { return f.do(OpMkdirAll, name, f.fs.Mkdir) }
 func (f *faultFS) SyncDir(name string) error   { return f.do(OpSyncDir, name, f.fs.SyncDir) }
 
 func (f *faultFS) Rename(oldName, newName string) error {
@@ -126,6 +131,13 @@ func (f *faultFS) Stat(name string) (Info, error) {
 		return Info{}, err
 	}
 	return f.fs.Stat(name)
+}
+
+func (f *faultFS) Resolve(name string) (string, error) {
+	if err := f.fails(OpStat, name); err != nil {
+		return "", err
+	}
+	return f.fs.Resolve(name)
 }
 
 func (f *faultFS) Lock(name string) (io.Closer, error) {

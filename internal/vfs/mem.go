@@ -117,6 +117,15 @@ func (m *Mem) parentLocked(name string) (dir *node, base string, err error) {
 
 func (m *Mem) Create(name string) (File, error) { return m.open("create", name, true, true) }
 
+func (m *Mem) CreateNew(name string) (File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.lookupLocked(name); err == nil {
+		return nil, pathError("create", name, fs.ErrExist)
+	}
+	return m.openLocked("create", name, true, true)
+}
+
 func (m *Mem) Open(name string) (File, error) { return m.open("open", name, false, false) }
 
 func (m *Mem) OpenWrite(name string) (File, error) { return m.open("open", name, true, false) }
@@ -124,6 +133,10 @@ func (m *Mem) OpenWrite(name string) (File, error) { return m.open("open", name,
 func (m *Mem) open(op, name string, write, empty bool) (File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.openLocked(op, name, write, empty)
+}
+
+func (m *Mem) openLocked(op, name string, write, empty bool) (File, error) {
 	n, err := m.fileLocked(name, write)
 	if err != nil {
 		return nil, pathError(op, name, err)
@@ -186,6 +199,27 @@ func (m *Mem) MkdirAll(name string) error {
 		n = next
 	}
 	return nil
+}
+
+func (m *Mem) Mkdir(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	dir, base, err := m.parentLocked(name)
+	if err == nil && dir.children[base] != nil {
+		err = fs.ErrExist
+	}
+	if err == nil {
+		_, err = m.addLocked(dir, base, map[string]*node{})
+	}
+	return pathError("mkdir", name, err)
+}
+
+// Resolve returns the clean name: there are no links.
+func (m *Mem) Resolve(name string) (string, error) {
+	if _, err := m.Stat(name); err != nil {
+		return "", err
+	}
+	return clean(name), nil
 }
 
 func (m *Mem) Remove(name string) error {

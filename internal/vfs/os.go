@@ -2,7 +2,9 @@ package vfs
 
 import (
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // OS returns the real file system. Files are created with mode 0644, directories with 0755, before the umask.
@@ -12,6 +14,10 @@ type osFS struct{}
 
 func (osFS) Create(name string) (File, error) {
 	return openOS(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+}
+
+func (osFS) CreateNew(name string) (File, error) {
+	return openOS(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
 func (osFS) Open(name string) (File, error) { return openOS(name, os.O_RDONLY) }
@@ -33,6 +39,10 @@ func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, ne
 
 func (osFS) MkdirAll(name string) error { return os.MkdirAll(name, 0o755) }
 
+func (osFS) Mkdir(name string) error { return os.Mkdir(name, 0o755) }
+
+func (osFS) Resolve(name string) (string, error) { return filepath.EvalSymlinks(name) }
+
 func (osFS) ReadDir(name string) ([]DirEntry, error) {
 	entries, err := os.ReadDir(name)
 	if err != nil {
@@ -41,6 +51,10 @@ func (osFS) ReadDir(name string) ([]DirEntry, error) {
 	out := make([]DirEntry, len(entries))
 	for i, e := range entries {
 		out[i] = DirEntry{Name: e.Name(), IsDir: e.IsDir()}
+		if e.Type()&fs.ModeSymlink != 0 {
+			st, err := os.Stat(filepath.Join(name, e.Name()))
+			out[i].Link, out[i].IsDir = true, err == nil && st.IsDir()
+		}
 	}
 	return out, nil
 }

@@ -21,6 +21,8 @@ import (
 type FS interface {
 	// Create opens a file for reading and writing. An existing file is truncated to length 0.
 	Create(name string) (File, error)
+	// CreateNew is Create for a name that must not be taken: else the error wraps fs.ErrExist, also where a link has the name.
+	CreateNew(name string) (File, error)
 	// Open opens an existing file for reading only.
 	Open(name string) (File, error)
 	// OpenWrite opens a file for reading and writing. An existing file keeps its contents, a missing one is created.
@@ -34,10 +36,14 @@ type FS interface {
 	Rename(oldName, newName string) error
 	// MkdirAll makes a directory and its missing parents. An existing directory is no error.
 	MkdirAll(name string) error
+	// Mkdir makes a directory, of which the parent is there. A name that is taken is an error that wraps fs.ErrExist.
+	Mkdir(name string) error
 	// ReadDir lists a directory, sorted by name.
 	ReadDir(name string) ([]DirEntry, error)
 	// Stat describes a file or directory.
 	Stat(name string) (Info, error)
+	// Resolve follows the symbolic links in a name: two names of one directory resolve to the same.
+	Resolve(name string) (string, error)
 	// SyncDir makes the entries of a directory durable: files created, renamed or removed in it.
 	SyncDir(name string) error
 	// Lock takes an exclusive lock on a file, which is created when missing, and holds it until the Closer is closed or
@@ -73,7 +79,8 @@ type File interface {
 // DirEntry is one name in a directory.
 type DirEntry struct {
 	Name  string
-	IsDir bool
+	IsDir bool // a directory, or a link to one
+	Link  bool // a symbolic link
 }
 
 // Info describes a file or directory.
