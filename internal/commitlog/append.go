@@ -32,11 +32,11 @@ type Appended struct {
 // is otherwise stored as it is and isn't kept. A refused append changes nothing. Errors wrap a protocol.Error:
 // OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED,
 // RECORD_LIST_TOO_LARGE for more than a segment takes, KAFKA_STORAGE_ERROR for a full disk or a failed write, after which
-// the log is as it was before.
+// the log is as it was before; NOT_LEADER_OR_FOLLOWER while the log is truncated.
 func (l *Log) AppendLeader(buf []byte, epoch record.LeaderEpoch, opt AppendOptions) (Appended, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.checkLocked(); err != nil {
+	if err := l.checkAppendLocked(); err != nil {
 		return Appended{}, err
 	}
 	if err := l.dir.checkSpace(); err != nil {
@@ -55,10 +55,11 @@ func (l *Log) AppendLeader(buf []byte, epoch record.LeaderEpoch, opt AppendOptio
 	return a, l.writeLocked(buf, &a)
 }
 
-// duplicateLocked looks for the offsets that a producer's batch got when it was sent before.
+// duplicateLocked looks for the offsets that a producer's batch got when it was sent before. Of several batches the first may be
+// there and the others not, after a crash: they have no common answer.
 func (l *Log) duplicateLocked(buf []byte, opt *AppendOptions) (Appended, bool) {
-	b, _, err := record.Next(buf)
-	if err != nil || opt.Origin != OriginClient || !b.HasProducerID() || b.IsControl() {
+	b, rest, err := record.Next(buf)
+	if err != nil || len(rest) > 0 || opt.Origin != OriginClient || !b.HasProducerID() || b.IsControl() {
 		return Appended{}, false
 	}
 	p := l.producers.find(b.ProducerID())
@@ -124,7 +125,8 @@ func (l *Log) checkProducerLocked(b record.Batch, opt *AppendOptions) error {
 
 // AppendFollower appends batches as the leader stored them. buf must hold whole batches, in order, from the log's end on (a
 // gap is allowed: compaction leaves them); their checksums are checked. The first batch of an empty log may begin below its end:
-// the leader's log starts within that batch after a DeleteRecords.
+// the leader's log starts within that batch after a DeleteRecords. A refused append changes nothing; it is refused with
+// NOT_LEADER_OR_FOLLOWER while the log is truncated.
 func (l *Log) AppendFollower(buf []byte) (Appended, error) {
 	a, err := checkReplicated(buf)
 	if err != nil {
@@ -132,7 +134,7 @@ func (l *Log) AppendFollower(buf []byte) (Appended, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.checkLocked(); err != nil {
+	if err := l.checkAppendLocked(); err != nil {
 		return Appended{}, err
 	}
 	if a.First < l.End() && l.End() <= a.Last && len(l.segments) == 1 && l.segments[0].size == 0 {
@@ -278,7 +280,7 @@ func (l *Log) unflushedLocked() int64 { return l.end.Load() - l.flushed.Load() }
 func (l *Log) Roll() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.checkLocked(); err != nil {
+	if err := l.checkAppendLocked(); err != nil {
 		return err
 	}
 	if l.activeLocked().size == 0 {

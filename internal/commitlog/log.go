@@ -33,6 +33,7 @@ type Log struct {
 	producers producerState
 	err       error // why nothing can be done with the log any more
 	damage    error // why a part of it can't be read
+	cutting   bool  // a truncation is under way: offsets and files don't agree
 	unsynced  newNames
 	left      *leftFolder     // where the log was before a move that isn't on disk yet
 	snapshots []record.Offset // producer snapshots in the folder, ascending
@@ -157,6 +158,14 @@ func (l *Log) checkLocked() error {
 		return l.err
 	}
 	return l.dir.Err()
+}
+
+// checkAppendLocked: a leader that appends while its log is truncated has been deposed.
+func (l *Log) checkAppendLocked() error {
+	if err := l.checkLocked(); err != nil || !l.cutting {
+		return err
+	}
+	return fmt.Errorf("%w: the log of %s is being truncated", protocol.ErrNotLeaderOrFollower, l.tp)
 }
 
 // Start is the log start offset.

@@ -75,7 +75,8 @@ type cutPoint struct {
 	next record.Offset // the log's new end: above held in a gap that compaction left
 }
 
-// cut truncates within the log: flushMu is held, to is above the first base offset and below the end.
+// cut truncates within the log: flushMu is held, to is above the first base offset and below the end. Appends are refused from
+// when the end is lower until the files and the producers are too.
 func (l *Log) cut(to record.Offset) error {
 	c, err := l.findCut(to)
 	if err != nil {
@@ -89,6 +90,7 @@ func (l *Log) cut(to record.Offset) error {
 		return err
 	}
 	l.mu.Lock()
+	l.cutting = true
 	s, gone, folder := l.segments[c.i], l.segments[c.i+1:], l.folder
 	l.setSegmentsLocked(slices.Clone(l.segments[:c.i+1]))
 	l.cuts.Add(1)
@@ -110,11 +112,12 @@ func (l *Log) cut(to record.Offset) error {
 	if err != nil {
 		return l.cutFailed(err)
 	}
+	l.mu.Lock()
 	if c.held < c.next { // recovery takes the gap for a lost write unless there is a snapshot
-		l.mu.Lock()
 		l.activeLocked().snapshot = l.producers.encodeSnapshot()
-		l.mu.Unlock()
 	}
+	l.cutting = false
+	l.mu.Unlock()
 	return l.saveAfterCut()
 }
 
@@ -328,6 +331,7 @@ func (l *Log) truncateFully(at record.Offset) error {
 		return err
 	}
 	l.mu.Lock()
+	l.cutting = true
 	segments, folder := l.segments, l.folder
 	keep := 0
 	if segments[0].base == at {
@@ -346,6 +350,7 @@ func (l *Log) truncateFully(at record.Offset) error {
 	l.epochs.clear()
 	l.producers.reset(at)
 	l.dirty = 0
+	l.cutting = false
 	dir := l.dir
 	l.mu.Unlock()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -51,6 +52,58 @@ func TestFailedDirAnswersAtOnce(t *testing.T) {
 			}
 			c.close()
 			_ = b.end() // the log dir can't be closed in order
+		})
+	}
+}
+
+// TestDuplicateIsAnsweredWhenOnDisk: an idempotent client that sends its batch again on a new connection, while the first one's sync is
+// under way, is answered when that sync is over. What it was told is there after a power cut.
+func TestDuplicateIsAnsweredWhenOnDisk(t *testing.T) {
+	for _, acks := range []int16{1, -1} {
+		t.Run(fmt.Sprint("acks=", acks), func(t *testing.T) {
+			syncing, goOn := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			fs := vfs.NewFault(vfs.NewMem(), func(op vfs.Op) error {
+				if op.Kind == vfs.OpDatasync && strings.Contains(op.Path, "t-0") {
+					once.Do(func() { close(syncing) })
+					<-goOn
+				}
+				return nil
+			})
+			b := mustBoot(t, fs, nil)
+			first, again, third := b.client(t), b.client(t), b.client(t)
+			ok(t, first.createTopic("t", 1, map[string]string{"flush.messages": "1"}))
+			id, epoch, err := first.initProducerID()
+			ok(t, err)
+			builder := record.NewBuilder(record.None, 0)
+			builder.SetProducer(record.ProducerID(id), record.ProducerEpoch(epoch), 0, false)
+			builder.Append(0, nil, []byte("x"))
+			batch := builder.Build()
+			answers := make(chan error, 2)
+			send := func(c *client) {
+				offset, err := c.produce(partition{"t", 0}, clone(batch), acks)
+				if err == nil && offset != 0 {
+					err = fmt.Errorf("answered with offset %d", offset)
+				}
+				answers <- err
+			}
+			go send(first)
+			<-syncing
+			go send(again)
+			select {
+			case err := <-answers:
+				t.Errorf("answered before the sync: %v", err)
+			case <-time.After(200 * time.Millisecond): // time for a wrong answer; a right one doesn't come, however slow the machine
+			}
+			if end, err := third.offset(partition{"t", 0}, -1); err != nil || end != 0 {
+				t.Errorf("the high watermark is %d before the sync: %v", end, err)
+			}
+			close(goOn)
+			ok(t, errors.Join(<-answers, <-answers))
+			for _, c := range []*client{first, again, third} {
+				c.close()
+			}
+			ok(t, b.end())
 		})
 	}
 }
