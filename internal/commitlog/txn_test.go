@@ -71,6 +71,7 @@ func idleTransaction(t *testing.T, restart string, kind record.ControlType, abor
 		d = openDirs(t, fs.Crash(vfs.Synced, 0), opt)
 	}
 	l = d.Get(l.TP())
+	l.SetConfig(opt.Config) // its topic claims it
 	d.expireProducers(t.Context())
 	l.UpdateHighWatermark(l.End())
 	if p := l.Producers(); len(p) != 1 || p[0].ID != 1 || p[0].TxnStart != 3 || p[0].LastSequence != 1 {
