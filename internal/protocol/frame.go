@@ -26,9 +26,10 @@ func newFramePools() (pools [maxFrameBits - minFrameBits + 1]*poison.Pool[Frame]
 // Frame is a buffer with a reference count, into which a request is read. Whatever aliases its bytes holds a reference:
 // the last Release gives the buffer to the next request. Under the build tag "poison" it is overwritten first.
 type Frame struct {
-	buf  []byte
-	n    int
-	refs atomic.Int32
+	buf    []byte
+	n      int
+	refs   atomic.Int32
+	cached int // references of the cache; guarded by the cache's lock
 }
 
 // GetFrame returns a frame of n bytes with one reference. The bytes are not cleared.
@@ -82,6 +83,22 @@ func (f *Frame) Release() {
 }
 
 func (f *Frame) spoil() { poison.Bytes(f.buf) }
+
+// Cache is Retain for the one cache that may keep frames, which calls it under its lock. first reports whether it holds the
+// frame only from now on: then Cap bytes are the cache's.
+func (f *Frame) Cache() (first bool) {
+	f.Retain()
+	f.cached++
+	return f.cached == 1
+}
+
+// Uncache is Release of what Cache has retained. last reports whether the cache doesn't hold the frame any more.
+func (f *Frame) Uncache() (last bool) {
+	f.cached--
+	last = f.cached == 0
+	f.Release()
+	return last
+}
 
 // Unpin is Release, so that a frame can pin the ranges that alias it.
 func (f *Frame) Unpin() { f.Release() }

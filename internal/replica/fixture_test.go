@@ -225,22 +225,35 @@ func (r *tailRing) usedBytes() int64 {
 	return r.used
 }
 
-// check compares the ring's books with what the tails hold.
+// check compares the ring's books with what the tails hold: the memory of each
+// frame, once, and of each batch that is in none.
 func (r *tailRing) check(t interface{ Errorf(string, ...any) }, tails ...*tail) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var used int64
 	var batches, slots int
+	frames := make(map[*protocol.Frame]bool)
+	if r.chunk != nil {
+		frames[r.chunk] = true
+	}
 	for _, tl := range tails {
 		held := tl.batches[tl.head:]
 		for i, b := range held {
 			if i > 0 && held[i-1].last+1 != b.first {
 				t.Errorf("a hole in the tail: %d, then %d", held[i-1].last, b.first)
 			}
-			used += int64(len(b.bytes)) + tailBatchOverhead
+			if b.frame != nil {
+				frames[b.frame] = true
+			} else {
+				used += int64(cap(b.bytes))
+			}
 			batches++
 		}
 	}
+	for f := range frames {
+		used += int64(f.Cap())
+	}
+	used += int64(batches) * tailBatchOverhead
 	for _, s := range r.slots[r.head:] {
 		if s != nil {
 			slots++

@@ -2,6 +2,9 @@ package replica
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -22,7 +25,7 @@ func push(r *tailRing, t *tail, at record.Offset, n int) *protocol.Frame {
 
 func TestRingEvictsTheOldestOfAllPartitions(t *testing.T) {
 	const size = 1000
-	r := newTailRing(4 * (size + tailBatchOverhead))
+	r := newTailRing(4 * (1024 + tailBatchOverhead))
 	var a, b tail
 	frames := []*protocol.Frame{push(r, &a, 0, size), push(r, &b, 0, size), push(r, &b, 1, size), push(r, &a, 1, size)}
 	r.check(t, &a, &b)
@@ -62,8 +65,8 @@ func TestRingLeavesLargeBatchesToThePageCache(t *testing.T) {
 func TestRingStartsAnewBehindAHole(t *testing.T) {
 	r := newTailRing(1 << 20)
 	var a tail
-	first := push(r, &a, 0, 100)
-	push(r, &a, 5, 100)
+	first := push(r, &a, 0, 1000)
+	push(r, &a, 5, 1000)
 	r.check(t, &a)
 	if references(first) != 1 {
 		t.Error("the batch before the hole was kept")
@@ -75,10 +78,10 @@ func TestCutReleasesFramesOnce(t *testing.T) {
 	var a, b tail
 	var frames []*protocol.Frame
 	for i := range record.Offset(10) {
-		frames = append(frames, push(r, &a, i, 100))
-		push(r, &b, i, 100)
+		frames = append(frames, push(r, &a, i, 1000))
+		push(r, &b, i, 1000)
 	}
-	rs, _, _ := r.read(nil, &a, 0, 3, 10, 250, false) // a response that is being sent: 3 and 4
+	rs, _, _ := r.read(nil, &a, 0, 3, 10, 2500, false) // a response that is being sent: 3 and 4
 	r.cut(&a)
 	r.cut(&a)
 	r.check(t, &a, &b)
@@ -91,7 +94,7 @@ func TestCutReleasesFramesOnce(t *testing.T) {
 			t.Errorf("frame %d has %d references after the cut, want %d", i, references(f), want)
 		}
 	}
-	if got := bytesOf(t, rs); !bytes.Equal(got, append(bytes.Repeat([]byte{3}, 100), bytes.Repeat([]byte{4}, 100)...)) {
+	if got := bytesOf(t, rs); !bytes.Equal(got, append(bytes.Repeat([]byte{3}, 1000), bytes.Repeat([]byte{4}, 1000)...)) {
 		t.Error("a response in hand lost its bytes")
 	}
 	if references(frames[3]) != 1 {
@@ -111,10 +114,10 @@ func TestRingOfBudgetZeroHoldsNothing(t *testing.T) {
 }
 
 func TestRingStaysInItsArrays(t *testing.T) {
-	r := newTailRing(100 * (100 + tailBatchOverhead))
+	r := newTailRing(100 * (1024 + tailBatchOverhead))
 	var a tail
 	for i := range record.Offset(10_000) {
-		push(r, &a, i, 100).Release()
+		push(r, &a, i, 1000).Release()
 	}
 	r.check(t, &a)
 	if cap(a.batches) > 1000 || cap(r.slots) > 1000 {
@@ -226,6 +229,170 @@ func TestRingReadsBelowUntil(t *testing.T) {
 		rs, next, ok := r.read(nil, &a, 0, 0, until, 1<<20, true)
 		if n := len(bytesOf(t, rs)); !ok || next != until || n != int(until)*100 {
 			t.Errorf("until %d: %d bytes, next %d, %t", until, n, next, ok)
+		}
+	}
+}
+
+// TestRingKeepsNoMoreThanItsBudget pushes what requests of all shapes bring: some
+// batches of a frame and not others, large and small, of their own memory and
+// of frames. The frames that stay alive because of the ring, counted by their
+// references, never take more than the budget.
+func TestRingKeepsNoMoreThanItsBudget(t *testing.T) {
+	const budget = 1 << 20
+	for seed := range uint64(10) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		r := newTailRing(budget)
+		tails := make([]tail, 8)
+		next := make([]record.Offset, len(tails))
+		alive := make(map[*protocol.Frame]bool) // frames of requests, by the test's own reference
+		for range 2000 {
+			frame := protocol.GetFrame(1 + rnd.IntN(1<<(4+rnd.IntN(16))))
+			alive[frame] = true
+			for rest := frame.Bytes(); len(rest) > 0 && rnd.IntN(8) > 0; {
+				n := 1 + rnd.IntN(len(rest))
+				if rnd.IntN(2) == 0 {
+					n = min(n, 1+rnd.IntN(300))
+				}
+				if i := rnd.IntN(len(tails)); rnd.IntN(3) > 0 {
+					for at := range rest[:n] {
+						rest[at] = byte(next[i])
+					}
+					if rnd.IntN(10) == 0 {
+						r.push(&tails[i], 0, next[i], next[i], slices.Clone(rest[:n]), nil)
+					} else {
+						r.push(&tails[i], 0, next[i], next[i], rest[:n], frame)
+					}
+					next[i]++
+				}
+				rest = rest[n:]
+			}
+			if rnd.IntN(20) == 0 {
+				r.cut(&tails[rnd.IntN(len(tails))])
+			}
+			kept := int64(0)
+			for f := range alive {
+				if references(f) > 1 {
+					kept += int64(f.Cap())
+				} else {
+					f.Release()
+					delete(alive, f)
+				}
+			}
+			if kept > budget {
+				t.Fatalf("seed %d: %d bytes of frames live on, budget %d", seed, kept, budget)
+			}
+			i := rnd.IntN(len(tails))
+			checkTail(t, r, &tails[i], next[i])
+			r.check(t, &tails[0], &tails[1], &tails[2], &tails[3], &tails[4], &tails[5], &tails[6], &tails[7])
+			if t.Failed() {
+				t.FailNow()
+			}
+		}
+	}
+}
+
+// checkTail reads all that the ring has of a partition, whose batches consist of
+// their offset.
+func checkTail(t *testing.T, r *tailRing, tl *tail, end record.Offset) {
+	t.Helper()
+	if len(tl.batches) == tl.head {
+		return
+	}
+	from := tl.batches[tl.head].first
+	records, next, ok := r.read(nil, tl, 0, from, end, 1<<30, true)
+	if !ok || next != end || len(records) != int(end-from) {
+		t.Fatalf("%d batches from %d up to %d, want up to %d", len(records), from, next, end)
+	}
+	for i, rg := range records {
+		if want := byte(from) + byte(i); bytes.Count(rg.Bytes, []byte{want}) != len(rg.Bytes) {
+			t.Errorf("batch %d holds others' bytes", from+record.Offset(i))
+		}
+	}
+	records.Unpin()
+}
+
+// TestRingDoesNotKeepRequestsForSmallBatches is a producer that sends large
+// batches which the broker recompresses and small ones in the same requests.
+func TestRingDoesNotKeepRequestsForSmallBatches(t *testing.T) {
+	r := newTailRing(1 << 20)
+	var a tail
+	for i := range record.Offset(1000) {
+		f := protocol.GetFrame(1 << 20)
+		r.push(&a, 0, i, i, f.Bytes()[:70], f)
+		if references(f) != 1 {
+			t.Fatal("a request of 1 MiB is kept for 70 bytes of it")
+		}
+		f.Release()
+	}
+	if rs, next, ok := r.read(nil, &a, 0, 0, 1000, 1<<20, true); !ok || next != 1000 {
+		t.Errorf("of 1000 batches of 70 bytes %d are held", len(rs))
+	}
+}
+
+// TestRingDoesNotKeepFramesBeyondItsBudget: one request that the ring keeps would
+// take the whole budget, or more, for one batch of it.
+func TestRingDoesNotKeepFramesBeyondItsBudget(t *testing.T) {
+	r := newTailRing(1 << 20)
+	var a, b tail
+	other := push(r, &b, 0, 1000)
+	for _, size := range []int{300_000, 4 << 20, 100 << 20} {
+		f := protocol.GetFrame(size)
+		r.push(&a, 0, record.Offset(size), record.Offset(size), f.Bytes()[:10_000], f)
+		if references(f) != 1 || references(other) != 2 {
+			t.Errorf("a request of %d bytes is kept, or drove others out: %d and %d references", size, references(f), references(other))
+		}
+		f.Release()
+	}
+}
+
+// TestRingKeepsCommonRequestsInPlace: the batches of ordinary producers are not copied.
+func TestRingKeepsCommonRequestsInPlace(t *testing.T) {
+	tests := map[string][]int{ // sizes of the batches of one request
+		"one batch":                    {900_000},
+		"one small batch":              {900},
+		"several partitions, 1 MiB":    {1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20},
+		"many partitions, 16 KiB each": slices.Repeat([]int{16 << 10}, 60),
+	}
+	for name, sizes := range tests {
+		r := newTailRing(32 << 20)
+		var a tail
+		total := 100 // the request's header
+		for _, n := range sizes {
+			total += n
+		}
+		f := protocol.GetFrame(total)
+		rest := f.Bytes()[100:]
+		for i, n := range sizes {
+			r.push(&a, 0, record.Offset(i), record.Offset(i), rest[:n], f)
+			rest = rest[n:]
+		}
+		if got := references(f); got != int64(1+len(sizes)) {
+			t.Errorf("%s: %d references to the frame, want the request's and %d of the ring", name, got, len(sizes))
+		}
+		if want := int64(f.Cap()) + int64(len(sizes))*tailBatchOverhead; r.usedBytes() != want {
+			t.Errorf("%s: charged %d, want the frame once: %d", name, r.usedBytes(), want)
+		}
+		f.Release()
+	}
+}
+
+func BenchmarkRingPush(b *testing.B) {
+	for _, size := range []int{100, 1 << 10, 4 << 10, 16 << 10} {
+		for _, share := range []int{1, 8} {
+			b.Run(fmt.Sprintf("%dB/%d", size, share), func(b *testing.B) {
+				r := newTailRing(32 << 20)
+				var a tail
+				i := record.Offset(0)
+				for b.Loop() {
+					f := protocol.GetFrame(size * share)
+					for n := range share {
+						r.push(&a, 0, i, i, f.Bytes()[n*size:][:size], f)
+						i++
+					}
+					f.Release()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(i), "ns/batch")
+			})
 		}
 	}
 }
