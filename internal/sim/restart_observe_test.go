@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -384,7 +385,7 @@ var errUnstable = errors.New("transactions are still being completed")
 
 // coordinators waits until no transaction is on its way to be committed or aborted.
 func (o *observer) coordinators() error {
-	for range 5000 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		rq := kmsg.NewPtrListTransactionsRequest()
 		rq.Version = 1
 		rs, err := ask[*kmsg.ListTransactionsResponse](o.s, rq)
