@@ -4,7 +4,7 @@ SEED ?= 1
 REQUESTS ?= 2400
 GOBIN := $(CURDIR)/bin
 
-.PHONY: build test race fuzz faults gen rewrite plants lint interop differential text bench bench-full examples ci
+.PHONY: build test race fuzz faults restarts gen rewrite plants lint interop differential text bench bench-full examples ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/jocko ./cmd/jocko
@@ -22,7 +22,11 @@ fuzz:
 faults: build
 	go test ./internal/sim -v -timeout 5h -run Campaign -faults.seed=$(SEED) -faults.jocko=$(CURDIR)/bin/jocko \
 		-faults.kills=200 -faults.states=10000 -faults.calls=500 -faults.cycles=200 -faults.input=5m \
-		-faults.transfers=5000000 -faults.rebalances=2000
+		-faults.transfers=5000000 -faults.rebalances=2000 -faults.restarts=2000
+
+# Stops, kills and power cuts of brokers under a random workload over all APIs, compared with what clients know: docs/faults.md.
+restarts:
+	go test ./internal/sim -run RestartCampaign -faults.restarts=2000 -faults.seed=$(SEED) -timeout 60m
 
 gen:
 	go generate ./...
