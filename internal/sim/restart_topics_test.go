@@ -19,6 +19,24 @@ func (w *workload) createTopic() error {
 	return w.create(fmt.Sprintf("u%d", w.ordinal), topicKinds[w.rnd.IntN(len(topicKinds))], 1+w.rnd.IntN(3))
 }
 
+// createOld makes a topic whose records' timestamps begin with 0 and then go up and down, in several steps: an index of times
+// begins with zeros.
+func (w *workload) createOld() error {
+	if len(w.m.topics) > 12 {
+		return errNothing
+	}
+	w.ordinal++
+	name := fmt.Sprintf("old%d", w.ordinal)
+	for _, ts := range []int64{0, 0, int64(w.rnd.IntN(1_000_000)), 5, 6, 7} {
+		w.next = append(w.next, func() error {
+			t := w.m.topics[name]
+			e := logEntry{ts: ts, value: []byte(w.text(1500)), producer: -1, seq: -1, epoch: -1}
+			return w.write(partition{name, 0}, t, t.parts[0], []logEntry{e}, nil, "", false)
+		})
+	}
+	return w.create(name, map[string]string{"index.interval.bytes": "1000"}, 1)
+}
+
 // create makes a topic. All keep their records whatever their timestamps are.
 func (w *workload) create(name string, configs map[string]string, partitions int) error {
 	w.note("create topic %s with %d partitions: %v", name, partitions, configs)

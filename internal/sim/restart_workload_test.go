@@ -62,11 +62,30 @@ func (w *workload) step() error {
 		weight int
 		do     func() error
 	}{
-		{30, w.produce}, {4, w.resend}, {2, w.leaveGap}, {5, w.createTopic}, {3, w.deleteTopic}, {2, w.recreateTopic}, {2, w.grow},
-		{4, w.setTopicConfig}, {4, w.setConfig}, {4, w.deleteRecords}, {2, w.compact}, {2, w.move},
-		{5, w.initTxn}, {14, w.produceTxn}, {6, w.commitInTxn}, {7, w.endTxn},
-		{10, w.commitSimple}, {3, w.deleteOffsets}, {2, w.deleteGroup}, {4, w.joinClassic}, {2, w.leaveClassic}, {4, w.joinConsumer},
-		{2, w.leaveConsumer}, {5, w.commitAsMember},
+		{30, w.produce},
+		{4, w.resend},
+		{2, w.leaveGap},
+		{5, w.createTopic}, {2, w.createOld},
+		{3, w.deleteTopic},
+		{2, w.recreateTopic},
+		{2, w.grow},
+		{4, w.setTopicConfig},
+		{4, w.setConfig},
+		{4, w.deleteRecords},
+		{2, w.compact},
+		{2, w.move},
+		{5, w.initTxn},
+		{14, w.produceTxn},
+		{6, w.commitInTxn},
+		{7, w.endTxn},
+		{10, w.commitSimple},
+		{3, w.deleteOffsets},
+		{2, w.deleteGroup},
+		{4, w.joinClassic},
+		{2, w.leaveClassic},
+		{4, w.joinConsumer},
+		{2, w.leaveConsumer},
+		{5, w.commitAsMember},
 	}
 	sum := 0
 	for _, o := range ops {
@@ -141,7 +160,9 @@ func (w *workload) fill() error {
 const membersTopic = "members"
 
 var topicKinds = []map[string]string{
-	{}, {"internal.segment.bytes": "12000", "index.interval.bytes": "1000"}, {"message.timestamp.type": "LogAppendTime"},
+	{},
+	{"internal.segment.bytes": "12000", "index.interval.bytes": "1000"},
+	{"message.timestamp.type": "LogAppendTime"},
 	{"cleanup.policy": "compact", "internal.segment.bytes": "12000", "min.cleanable.dirty.ratio": "0.0", "index.interval.bytes": "1000"},
 	{"flush.messages": "1", "internal.segment.bytes": "12000", "index.interval.bytes": "100"},
 }
