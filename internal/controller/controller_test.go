@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -227,6 +228,32 @@ func TestProducerIDsAreGivenOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBrokerEpochsAreGivenOnce, also to a broker that left and came back, and over snapshots: whoever acts under an old one is
+// found out by it.
+func TestBrokerEpochsAreGivenOnce(t *testing.T) {
+	img, last := metadata.Empty(), int64(0)
+	for _, id := range []metadata.BrokerID{1, 2, 2, 1, 3, 2} {
+		records, epoch := registerBroker(img, "c", metadata.Broker{ID: id})
+		if epoch <= last {
+			t.Errorf("broker %d gets the epoch %d after %d", id, epoch, last)
+		}
+		last = epoch
+		for _, records := range [][]metadata.Record{records, {&protocol.UnregisterBrokerRecord{BrokerId: int32(id), BrokerEpoch: epoch}}} {
+			img = applied(t, img, records)
+			img = applied(t, metadata.Empty(), slices.Collect(img.Records())) // a snapshot
+		}
+	}
+}
+
+func applied(t *testing.T, img *metadata.Image, records []metadata.Record) *metadata.Image {
+	t.Helper()
+	next, _, err := img.Apply(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
 }
 
 // BenchmarkCreate10000Partitions creates 100 topics of 100 partitions, each by a

@@ -22,10 +22,7 @@ func registerBroker(img *metadata.Image, clusterID string, broker metadata.Broke
 	if img.ClusterID() == "" {
 		records = newCluster(clusterID)
 	}
-	broker.Epoch = 1
-	if before := img.Broker(broker.ID); before != nil {
-		broker.Epoch = before.Epoch + 1
-	}
+	broker.Epoch = img.LastBrokerEpoch() + 1
 	for _, f := range Features {
 		broker.Features = append(broker.Features, metadata.SupportedFeature{Name: f.Name, Min: f.Min, Max: f.Max})
 	}

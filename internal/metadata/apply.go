@@ -59,11 +59,13 @@ func (b *builder) apply(r Record) error {
 		return nil
 	case *protocol.RegisterBrokerRecord:
 		b.setBroker(registeredBroker(r))
+		b.image.brokerEpoch = max(b.image.brokerEpoch, r.BrokerEpoch)
 		return nil
 	case *protocol.BrokerRegistrationChangeRecord:
 		return b.brokerChange(r)
 	case *protocol.UnregisterBrokerRecord:
 		b.image.brokers = b.image.brokers.Delete(r.BrokerId)
+		b.image.brokerEpoch = max(b.image.brokerEpoch, r.BrokerEpoch)
 		b.touched.brokers[BrokerID(r.BrokerId)] = true
 		return nil
 	case *protocol.FeatureLevelRecord:
@@ -139,6 +141,7 @@ func (b *builder) partition(r *protocol.PartitionRecord) error {
 		ID: r.PartitionId, Leader: BrokerID(r.Leader), LeaderEpoch: record.LeaderEpoch(r.LeaderEpoch), PartitionEpoch: r.PartitionEpoch,
 		Replicas: brokerIDs(r.Replicas), ISR: brokerIDs(r.Isr), ELR: brokerIDs(r.EligibleLeaderReplicas), LastKnownELR: brokerIDs(r.LastKnownElr),
 		Adding: brokerIDs(r.AddingReplicas), Removing: brokerIDs(r.RemovingReplicas), Dirs: slices.Clone(r.Directories),
+		Recovering: r.LeaderRecoveryState == 1,
 	}
 	switch {
 	case p.ID >= 0 && int(p.ID) < len(t.Partitions):
@@ -165,6 +168,9 @@ func (b *builder) partitionChange(r *protocol.PartitionChangeRecord) error {
 	if r.Leader != -2 {
 		p.Leader = BrokerID(r.Leader)
 		p.LeaderEpoch++
+	}
+	if r.LeaderRecoveryState != -1 {
+		p.Recovering = r.LeaderRecoveryState == 1
 	}
 	change(&p.Replicas, r.Replicas)
 	change(&p.ISR, r.Isr)
@@ -240,6 +246,9 @@ func (b *builder) brokerChange(r *protocol.BrokerRegistrationChangeRecord) error
 	if r.LogDirs != nil {
 		br.Dirs = slices.Clone(r.LogDirs)
 	}
+	if r.CordonedLogDirs != nil {
+		br.Cordoned = slices.Clone(r.CordonedLogDirs)
+	}
 	b.setBroker(&br)
 	return nil
 }
@@ -247,7 +256,7 @@ func (b *builder) brokerChange(r *protocol.BrokerRegistrationChangeRecord) error
 func registeredBroker(r *protocol.RegisterBrokerRecord) *Broker {
 	br := &Broker{
 		ID: BrokerID(r.BrokerId), Epoch: r.BrokerEpoch, Incarnation: r.IncarnationId, Fenced: r.Fenced,
-		InControlledShutdown: r.InControlledShutdown, Rack: r.Rack, Dirs: slices.Clone(r.LogDirs),
+		InControlledShutdown: r.InControlledShutdown, Rack: r.Rack, Dirs: slices.Clone(r.LogDirs), Cordoned: slices.Clone(r.CordonedLogDirs),
 	}
 	for _, e := range r.EndPoints {
 		br.Listeners = append(br.Listeners, Listener{Name: e.Name, Host: e.Host, Port: int32(e.Port), Protocol: e.SecurityProtocol})

@@ -123,11 +123,12 @@ func samePartition(a, b *Partition) bool {
 	return a == b || a.ID == b.ID && a.Leader == b.Leader && a.LeaderEpoch == b.LeaderEpoch && a.PartitionEpoch == b.PartitionEpoch &&
 		slices.Equal(a.Replicas, b.Replicas) && slices.Equal(a.ISR, b.ISR) && slices.Equal(a.ELR, b.ELR) &&
 		slices.Equal(a.LastKnownELR, b.LastKnownELR) && slices.Equal(a.Adding, b.Adding) && slices.Equal(a.Removing, b.Removing) &&
-		slices.Equal(a.Dirs, b.Dirs)
+		slices.Equal(a.Dirs, b.Dirs) && a.Recovering == b.Recovering
 }
 
 func sameBroker(a, b *Broker) bool {
 	return a == b || a.ID == b.ID && a.Epoch == b.Epoch && a.Incarnation == b.Incarnation && a.Fenced == b.Fenced &&
+		a.InControlledShutdown == b.InControlledShutdown && slices.Equal(a.Cordoned, b.Cordoned) &&
 		samePointer(a.Rack, b.Rack) && slices.Equal(a.Listeners, b.Listeners) && slices.Equal(a.Dirs, b.Dirs) && slices.Equal(a.Features, b.Features)
 }
 

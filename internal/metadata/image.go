@@ -44,6 +44,7 @@ type Partition struct {
 	Removing       []BrokerID
 	Dirs           []protocol.UUID // the log dir of each replica
 	Leader         BrokerID
+	Recovering     bool // its leader was elected uncleanly, and nobody was in sync with it since
 	LeaderEpoch    record.LeaderEpoch
 	PartitionEpoch int32
 }
@@ -62,6 +63,7 @@ type Broker struct {
 	// InControlledShutdown: it is about to leave and leads nothing any more.
 	InControlledShutdown bool
 	Dirs                 []protocol.UUID
+	Cordoned             []protocol.UUID // of Dirs: they get no new replicas
 	Features             []SupportedFeature
 }
 
@@ -114,6 +116,7 @@ type Image struct {
 	features       *immutable.SortedMap[string, int16]
 	featuresEpoch  int64 // grows with every change of a feature
 	nextProducerID int64
+	brokerEpoch    int64 // the last that was given to a broker
 	partitions     int
 }
 
@@ -218,6 +221,10 @@ func (i *Image) FeaturesEpoch() int64 { return i.featuresEpoch }
 
 // NextProducerID is the first producer id that no broker was given yet.
 func (i *Image) NextProducerID() int64 { return i.nextProducerID }
+
+// LastBrokerEpoch is the greatest epoch that any broker was registered in, also
+// one that left; 0 before the first.
+func (i *Image) LastBrokerEpoch() int64 { return i.brokerEpoch }
 
 // idKey and resourceKey are the keys of the maps, whose library takes nothing
 // but strings and numbers.

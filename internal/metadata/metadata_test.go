@@ -28,24 +28,20 @@ func randomRecords(t *rapid.T, img *Image) []Record {
 
 func randomRecord(t *rapid.T, img *Image) Record {
 	topics := slices.Collect(img.Topics())
-	kind := rapid.IntRange(0, 8).Draw(t, "kind")
+	kind := rapid.IntRange(0, 9).Draw(t, "kind")
 	if len(topics) == 0 && (kind == 1 || kind == 2 || kind == 3) {
 		kind = 0
 	}
 	pick := func() *Topic { return topics[rapid.IntRange(0, len(topics)-1).Draw(t, "topic")] }
 	switch kind {
 	case 1:
-		topic := pick()
-		return &protocol.PartitionRecord{TopicId: topic.ID, PartitionId: int32(len(topic.Partitions)), Leader: 1, Replicas: []int32{1, 2}, Isr: []int32{1}}
+		return randomPartition(t, pick())
 	case 2:
 		topic := pick()
 		if len(topic.Partitions) == 0 {
 			return &protocol.RemoveTopicRecord{TopicId: topic.ID}
 		}
-		return &protocol.PartitionChangeRecord{
-			TopicId: topic.ID, PartitionId: rapid.Int32Range(0, int32(len(topic.Partitions)-1)).Draw(t, "p"),
-			Leader: rapid.SampledFrom([]int32{-2, -1, 1, 2}).Draw(t, "leader"), Isr: []int32{2, 1},
-		}
+		return randomPartitionChange(t, topic)
 	case 3:
 		return &protocol.RemoveTopicRecord{TopicId: pick().ID}
 	case 4:
@@ -56,17 +52,16 @@ func randomRecord(t *rapid.T, img *Image) Record {
 		}
 		return r
 	case 5:
-		return &protocol.RegisterBrokerRecord{
-			BrokerId: rapid.Int32Range(1, 3).Draw(t, "b"), BrokerEpoch: 7, Fenced: true,
-			EndPoints: []protocol.RegisterBrokerRecordBrokerEndpoint{{Name: "PLAINTEXT", Host: "h", Port: 9092}},
-		}
+		return randomBroker(t, img)
 	case 6:
-		for br := range img.Brokers() {
-			return &protocol.BrokerRegistrationChangeRecord{BrokerId: int32(br.ID), BrokerEpoch: br.Epoch, Fenced: -1}
+		if all := slices.Collect(img.Brokers()); len(all) > 0 {
+			return randomBrokerChange(t, rapid.SampledFrom(all).Draw(t, "broker"))
 		}
 		return &protocol.ProducerIdsRecord{NextProducerId: 1000}
 	case 7:
 		return &protocol.FeatureLevelRecord{Name: "metadata.version", FeatureLevel: rapid.Int16Range(0, 33).Draw(t, "level")}
+	case 9:
+		return &protocol.ClusterRecord{ClusterId: rapid.SampledFrom([]string{"c", "d"}).Draw(t, "cluster")}
 	case 8:
 		return &protocol.ProducerIdsRecord{NextProducerId: img.NextProducerID() + 1000}
 	}

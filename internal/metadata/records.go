@@ -45,19 +45,22 @@ func (i *Image) yieldFeatures(yield func(Record) bool) bool {
 }
 
 func (i *Image) yieldBrokers(yield func(Record) bool) bool {
+	last := int64(0)
 	for br := range i.Brokers() {
+		last = max(last, br.Epoch)
 		if !yield(br.Record()) {
 			return false
 		}
 	}
-	return true
+	// That no epoch is given twice must survive the broker that had the last one.
+	return last == i.brokerEpoch || yield(&protocol.UnregisterBrokerRecord{BrokerId: -1, BrokerEpoch: i.brokerEpoch})
 }
 
 // Record is the record that registers the broker as it is.
 func (b *Broker) Record() *protocol.RegisterBrokerRecord {
 	r := &protocol.RegisterBrokerRecord{
 		BrokerId: int32(b.ID), IncarnationId: b.Incarnation, BrokerEpoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced,
-		InControlledShutdown: b.InControlledShutdown, LogDirs: b.Dirs,
+		InControlledShutdown: b.InControlledShutdown, LogDirs: b.Dirs, CordonedLogDirs: b.Cordoned,
 	}
 	for _, l := range b.Listeners {
 		r.EndPoints = append(r.EndPoints, protocol.RegisterBrokerRecordBrokerEndpoint{
@@ -87,11 +90,15 @@ func (i *Image) yieldTopics(yield func(Record) bool) bool {
 }
 
 func partitionRecord(id TopicID, p *Partition) *protocol.PartitionRecord {
-	return &protocol.PartitionRecord{
+	r := &protocol.PartitionRecord{
 		PartitionId: p.ID, TopicId: id, Replicas: WireIDs(p.Replicas), Isr: WireIDs(p.ISR), RemovingReplicas: WireIDs(p.Removing),
 		AddingReplicas: WireIDs(p.Adding), Leader: int32(p.Leader), LeaderEpoch: int32(p.LeaderEpoch), PartitionEpoch: p.PartitionEpoch,
 		Directories: p.Dirs, EligibleLeaderReplicas: WireIDs(p.ELR), LastKnownElr: WireIDs(p.LastKnownELR),
 	}
+	if p.Recovering {
+		r.LeaderRecoveryState = 1
+	}
+	return r
 }
 
 func (i *Image) yieldConfigs(yield func(Record) bool) bool {

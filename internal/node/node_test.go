@@ -483,3 +483,32 @@ func TestALockedDirectory(t *testing.T) {
 		t.Errorf("a second node on the same directory: %v", err)
 	}
 }
+
+// TestProducerIDsAreGivenOnce asks for more ids than a block has, in several lives of a node that stops and is killed.
+func TestProducerIDsAreGivenOnce(t *testing.T) {
+	m := vfs.NewMem()
+	given := make(map[int64]int)
+	for life := range 4 {
+		n := run(t, Env{FS: m}, nil)
+		cl := client(t, n.Addr())
+		for range 1500 {
+			req := kmsg.NewPtrInitProducerIDRequest()
+			resp, err := req.RequestWith(within(t), cl)
+			if err != nil || resp.ErrorCode != 0 {
+				t.Fatal(err, resp)
+			}
+			if other, again := given[resp.ProducerID]; again {
+				t.Fatalf("life %d: producer id %d was given in life %d", life, resp.ProducerID, other)
+			}
+			given[resp.ProducerID] = life
+		}
+		cl.Close()
+		killed := m.Crash(vfs.Synced, uint64(life))
+		if err := n.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if life%2 == 0 {
+			m = killed
+		}
+	}
+}

@@ -235,6 +235,37 @@ func TestSnapshotsCompactTheLog(t *testing.T) {
 	}
 }
 
+// TestProducerIDsAreGivenOnce keeps the ledger that clients would: every block that was given, over snapshots that are all
+// that is left of the log, and starts.
+func TestProducerIDsAreGivenOnce(t *testing.T) {
+	m := memory(t)
+	o := options(m, testDir)
+	o.TrailingEntries = 1
+	given := make(map[int64]int)
+	for life := range 6 {
+		n := start(t, o)
+		for block := range 5 {
+			first := n.Image().NextProducerID()
+			for id := first; id < first+1000; id += 100 {
+				if other, again := given[id]; again {
+					t.Fatalf("life %d, block %d: producer id %d was given in life %d", life, block, id, other)
+				}
+				given[id] = life
+			}
+			_, err := n.Propose(t.Context(), []metadata.Record{&protocol.ProducerIdsRecord{BrokerId: 1, BrokerEpoch: 1, NextProducerId: first + 1000}})
+			ok(t, err)
+			if block == 4-life%2 {
+				set(t, n, "life", fmt.Sprint(life)) // the last entry, which stays in the log
+				ok(t, n.instance.raft.Snapshot().Error())
+			}
+		}
+		ok(t, n.Close())
+	}
+	if len(given) != 300 {
+		t.Errorf("%d ids", len(given))
+	}
+}
+
 func TestStatus(t *testing.T) {
 	n := start(t, options(memory(t), testDir))
 	set(t, n, "k", "v")
