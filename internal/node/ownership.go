@@ -24,8 +24,11 @@ func (n *Node) checkOwnership() (raft.Found, error) {
 	if err != nil {
 		return found, err
 	}
+	if found.Damage != nil {
+		return found, fmt.Errorf("%w. %s", found.Damage, untouched)
+	}
 	if !found.Begun {
-		return found, n.checkUnowned(dirs, found.Damage)
+		return found, n.checkUnowned(dirs)
 	}
 	if err := checkFeatures(found); err != nil {
 		return found, err
@@ -60,30 +63,26 @@ func (n *Node) inspectDirs() (dirs []commitlog.Contents, err error) {
 const untouched = "Nothing was changed. See docs/refused-starts.md"
 
 // checkUnowned refuses directories that hold something when the metadata log is new, for then nothing is known of it.
-func (n *Node) checkUnowned(dirs []commitlog.Contents, damage error) error {
-	missing := "there is no metadata log in " + n.raftDir()
-	if damage != nil {
-		missing = fmt.Sprintf("the metadata log in %s is lost (%v)", n.raftDir(), damage)
-	}
+func (n *Node) checkUnowned(dirs []commitlog.Contents) error {
 	for _, d := range dirs {
 		if d.Kafka != "" {
 			return kafkas(d)
 		}
 		if other := filepath.Join(d.Path, raftFolder); other != n.raftDir() && n.hasLog(other) {
-			return fmt.Errorf("%s, but there is one in %s: set metadata.log.dir=%s, or put that directory first "+
-				"in log.dirs. %s", missing, other, d.Path, untouched)
+			return fmt.Errorf("there is no metadata log in %s, but there is one in %s: set metadata.log.dir=%s, or put that directory first "+
+				"in log.dirs. %s", n.raftDir(), other, d.Path, untouched)
 		}
 	}
 	for _, d := range dirs {
 		switch {
 		case d.Partitions > 0:
-			return fmt.Errorf("%s, but %s holds %d partitions, such as %s, of which nothing is known without "+
+			return fmt.Errorf("there is no metadata log in %s, but %s holds %d partitions, such as %s, of which nothing is known without "+
 				"it. Restore %s, or set metadata.log.dir to where it is; to begin a new cluster, empty the log dirs. If the partitions are "+
-				"Apache Kafka's, see docs/migrating.md. %s", missing, d.Path, d.Partitions, d.Example, n.raftDir(), untouched)
+				"Apache Kafka's, see docs/migrating.md. %s", n.raftDir(), d.Path, d.Partitions, d.Example, n.raftDir(), untouched)
 		case d.ClusterID != "":
-			return fmt.Errorf("%s, but %s is of the cluster %s. Restore %s, or set metadata.log.dir to where "+
+			return fmt.Errorf("there is no metadata log in %s, but %s is of the cluster %s. Restore %s, or set metadata.log.dir to where "+
 				"it is; to begin a new cluster, empty the log dirs. If the directory is Apache Kafka's, see docs/migrating.md. %s",
-				missing, d.Path, d.ClusterID, n.raftDir(), untouched)
+				n.raftDir(), d.Path, d.ClusterID, n.raftDir(), untouched)
 		}
 	}
 	return nil

@@ -171,7 +171,7 @@ func TestPartitionsWithoutMetadata(t *testing.T) {
 		"whose directory it is, too":   {[]string{"/data/__raft", "/data/meta.properties"}, []string{"holds", "partitions"}},
 		"the partitions, too":          {[]string{"/data/__raft", "/data/t-0"}, []string{"is of the cluster"}},
 		"only whose directory it is":   {[]string{"/data/meta.properties"}, []string{"no meta.properties that says whose they are"}},
-		"what the metadata log begins": {[]string{"/data/__raft/segments"}, []string{"holds", "partitions"}},
+		"what the metadata log begins": {[]string{"/data/__raft/segments"}, []string{"corrupt", "/data/__raft/segments is missing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk(t)

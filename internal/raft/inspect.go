@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	hraft "github.com/hashicorp/raft"
+	"github.com/hashicorp/raft-wal/segment"
 
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
@@ -17,9 +17,9 @@ import (
 // Found is what Inspect finds in Raft's directory.
 type Found struct {
 	Begun     bool            // there is a log
-	Damage    error           // what is left of a log without entries, wraps ErrCorrupt; nil where nothing is left
 	Image     *metadata.Image // of all that is in the log, committed or not
 	Directory protocol.UUID   // of the only server; zero where there is none, or are several
+	Damage    error           // why nothing is found of a log that was begun
 }
 
 // Inspect reads Raft's directory, which need not exist, as Open does, without changing or locking it. What isn't understood
@@ -29,13 +29,37 @@ func Inspect(fsys vfs.FS, dir string) (Found, error) {
 	i := &inspector{fsm: newFSM()}
 	err := i.inspect(fsys, dir)
 	i.found.Image = i.fsm.image.Load()
-	if !i.found.Begun {
-		i.found.Damage = leftOf(fsys, dir, err)
-	}
-	if errors.Is(err, ErrNotUnderstood) || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
+	if errors.Is(err, ErrNotUnderstood) || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
 		return i.found, err
 	}
+	if !i.found.Begun {
+		i.found.Damage = lost(fsys, dir, err)
+	}
 	return i.found, nil
+}
+
+// lost tells what is missing or damaged of a log of which no entry is found, nil if there never was one. A node votes for
+// itself, in term 2, when its log has begun.
+func lost(fsys vfs.FS, dir string, err error) error {
+	if errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	b, err := vfs.ReadFile(fsys, filepath.Join(dir, votesFile))
+	if err != nil {
+		return nil // openVotes judges a log without
+	}
+	v := &votes{values: map[string][]byte{}}
+	if err := v.decode(b); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(dir, votesFile), err)
+	}
+	if term, err := v.GetUint64([]byte(termKey)); err != nil || term <= 1 {
+		return err
+	}
+	name := segmentsFile
+	if state, err := loadSegments(fsys, filepath.Join(dir, segmentsFile)); err == nil && len(state.Segments) > 0 {
+		name = segment.FileName(state.Segments[len(state.Segments)-1])
+	}
+	return fmt.Errorf("%w: %s is missing or damaged", ErrCorrupt, filepath.Join(dir, name))
 }
 
 type inspector struct {
@@ -61,24 +85,6 @@ func (i *inspector) inspect(fsys vfs.FS, dir string) error {
 		}
 		return checkType(l)
 	})
-}
-
-// leftOf says what is left of a log that has no entries: a list of segments, or segments.
-func leftOf(fsys vfs.FS, dir string, err error) error {
-	if errors.Is(err, ErrCorrupt) {
-		return err
-	}
-	entries, _ := fsys.ReadDir(dir)
-	var left []string
-	for _, e := range entries {
-		if e.Name == segmentsFile || filepath.Ext(e.Name) == ".wal" {
-			left = append(left, e.Name)
-		}
-	}
-	if len(left) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: no entry is left in %s", ErrCorrupt, strings.Join(left, ", "))
 }
 
 // snapshot loads the newest snapshot that is whole.
