@@ -12,7 +12,7 @@ import (
 //   - Finds, per partition, the first record at or after a timestamp, or one of
 //     the places that negative timestamps name: -1 the end (the high watermark,
 //     or the last stable offset for read_committed), -2 the log start offset,
-//     -3 the record with the largest timestamp, -4 the start of the local log,
+//     -3 the record with the largest timestamp (decision 10), -4 the start of the local log,
 //     -5 the end of the tiered one, -6 the earliest offset not uploaded.
 //   - Nothing found is offset -1 without an error. Without tiered storage -4 is
 //     -2, and -5 and -6 find nothing.

@@ -245,46 +245,57 @@ func (l *Log) adoptRebuilt(s, rebuilt *segment) bool {
 	return true
 }
 
-// timesHold tells whether a time index agrees with the batches where that is easily seen: its last entry names a batch with
-// that timestamp, and none of the batches behind the last entry of the offset index has a larger one.
+// timesHold tells whether a time index is whole. The long part of the question, whether a batch behind the last entry has a larger
+// timestamp, is asked of a sealed segment once.
 func (l *Log) timesHold(v *view, times []timeEntry) (bool, error) {
 	h, err := l.env.fds.reader(l.env.fs, v.seg, v.folder)
 	if err != nil {
 		return false, err
 	}
 	defer h.Unpin()
+	until := v.size
+	if v.sealed && v.seg.timesHeld.Load() {
+		until = 0
+	}
 	holds := true
-	err = l.withIndex(v, func() error {
+	err = l.withIndex(v, func() (err error) {
 		sc := newScan(h.file, v.size)
 		defer sc.close()
-		last := timeEntry{timestamp: record.NoTimestamp}
-		if n := len(times); n > 0 {
-			last = times[n-1]
-			b, _, _, err := v.find(&sc, v.seg.base+record.Offset(last.rel))
-			if holds = b != nil && b.MaxTimestamp() == last.timestamp; err != nil || !holds {
-				return err
-			}
-		}
-		var pos int64
-		if n := len(v.entries); n > 0 {
-			if _, err := v.entryBatch(&sc, v.entries[n-1]); err != nil {
-				return err
-			}
-			pos = int64(v.entries[n-1].pos())
-		}
-		for {
-			b, size, err := sc.header(pos)
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return v.damaged(pos, err)
-			}
-			holds = holds && b.MaxTimestamp() <= last.timestamp
-			pos += size
-		}
+		holds, err = v.timesReach(&sc, times, until)
+		return err
 	})
+	if holds && err == nil && v.sealed {
+		v.seg.timesHeld.Store(true)
+	}
 	return holds, err
+}
+
+// timesReach tells whether the last entry of a time index names a batch with its timestamp, and no later batch that begins at or
+// below the position until has a larger one.
+func (v *view) timesReach(sc *scan, times []timeEntry, until int64) (bool, error) {
+	largest, pos := int64(record.NoTimestamp), int64(0)
+	if n := len(times); n > 0 {
+		largest = times[n-1].timestamp
+		b, size, at, err := v.find(sc, v.seg.base+record.Offset(times[n-1].rel))
+		if err != nil || b == nil || b.MaxTimestamp() != largest {
+			return false, err
+		}
+		pos = at + size
+	}
+	for pos <= until {
+		b, size, err := sc.header(pos)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return false, v.damaged(pos, err)
+		}
+		if b.MaxTimestamp() > largest {
+			return false, nil
+		}
+		pos += size
+	}
+	return true, nil
 }
 
 // scanSegment walks and checks all batches of a segment and returns what its account of them should be.

@@ -44,7 +44,7 @@ func (l *Log) offsetForTimestamp(timestamp int64) (found TimestampOffset, ok boo
 	return found, false, nil
 }
 
-// MaxTimestamp finds the record with the largest timestamp, the first of them.
+// MaxTimestamp finds the record with the largest timestamp at or above the log start offset, the first of them.
 func (l *Log) MaxTimestamp() (found TimestampOffset, ok bool, err error) {
 	for {
 		changes := l.changes.Load()
@@ -63,6 +63,11 @@ func (l *Log) maxTimestamp() (found TimestampOffset, ok bool, err error) {
 		if err != nil {
 			return found, false, err
 		}
+		if start := l.Start(); ts > largest && s.base < start { // the record that has it may be deleted
+			if ts, err = l.largestFrom(s, start); err != nil {
+				return found, false, err
+			}
+		}
 		if ts > largest {
 			best, largest = s, ts
 		}
@@ -71,6 +76,58 @@ func (l *Log) maxTimestamp() (found TimestampOffset, ok bool, err error) {
 		return found, false, nil
 	}
 	return l.searchTime(best, largest)
+}
+
+// largestFrom is the largest timestamp of a segment's records at or above an offset, -1 where they have none. It reads batch
+// headers, and the records of a batch that the offset lies in.
+func (l *Log) largestFrom(s *segment, from record.Offset) (int64, error) {
+	l.mu.Lock()
+	v := l.viewOfLocked(s)
+	l.mu.Unlock()
+	largest := int64(record.NoTimestamp)
+	h, err := l.env.fds.reader(l.env.fs, s, v.folder)
+	if err != nil {
+		return largest, err
+	}
+	defer h.Unpin()
+	sc := newScan(h.file, v.size)
+	defer sc.close()
+	var first record.Batch
+	var pos int64
+	err = l.withIndex(&v, func() (err error) {
+		first, _, pos, err = v.find(&sc, from)
+		return err
+	})
+	for err == nil && first != nil {
+		b, size, e := sc.header(pos)
+		if errors.Is(e, io.EOF) {
+			return largest, nil
+		}
+		if e != nil {
+			return largest, v.damaged(pos, e)
+		}
+		ts := b.MaxTimestamp()
+		if b.BaseOffset() < from {
+			ts, err = l.largestInBatch(&v, h, pos, size, from)
+		}
+		largest = max(largest, ts)
+		pos += size
+	}
+	return largest, err
+}
+
+func (l *Log) largestInBatch(v *view, h *handle, pos, size int64, from record.Offset) (int64, error) {
+	largest := int64(record.NoTimestamp)
+	if err := l.checkRange(v, h, pos, pos+size); err != nil {
+		return largest, err
+	}
+	_, err := readBatch(h, pos, size, func(_ record.Batch, rec *record.Record) bool {
+		if rec.Offset >= from {
+			largest = max(largest, rec.Timestamp)
+		}
+		return false
+	})
+	return largest, err
 }
 
 func (l *Log) readError2(err error) error {
@@ -193,26 +250,34 @@ func (l *Log) scanTime(h *handle, v *view, pos, timestamp int64) (found Timestam
 }
 
 func searchBatch(h *handle, pos, size, timestamp int64, start record.Offset) (found TimestampOffset, ok bool, err error) {
+	ok, err = readBatch(h, pos, size, func(b record.Batch, rec *record.Record) bool {
+		found = TimestampOffset{rec.Timestamp, rec.Offset, b.LeaderEpoch()}
+		return rec.Timestamp >= timestamp && rec.Offset >= start
+	})
+	return found, ok, err
+}
+
+// readBatch passes a batch's records to is until it returns true.
+func readBatch(h *handle, pos, size int64, is func(record.Batch, *record.Record) bool) (ok bool, err error) {
 	buf := make([]byte, size)
 	if _, err := h.file.ReadAt(buf, pos); err != nil {
-		return found, false, err
+		return false, err
 	}
 	b, _, err := record.Next(buf)
 	if err != nil {
-		return found, false, errors.Join(protocol.ErrCorruptMessage, err)
+		return false, errors.Join(protocol.ErrCorruptMessage, err)
 	}
 	r := record.Read(b, record.NoLimits)
 	defer r.Close()
 	for r.Next() {
-		rec := r.Record()
-		if rec.Timestamp >= timestamp && rec.Offset >= start {
-			return TimestampOffset{rec.Timestamp, rec.Offset, b.LeaderEpoch()}, true, nil
+		if is(b, r.Record()) {
+			return true, nil
 		}
 	}
 	if err := r.Err(); err != nil {
-		return found, false, errors.Join(protocol.ErrCorruptMessage, err)
+		return false, errors.Join(protocol.ErrCorruptMessage, err)
 	}
-	return found, false, nil
+	return false, nil
 }
 
 // AbortedTxns lists the aborted transactions with records in [from, to), in the order of their markers.

@@ -138,12 +138,8 @@ func (l *Log) recoverFrom(s *segment, point record.Offset) (int64, error) {
 		n++
 	}
 	s.next, s.maxTimestamp, s.maxTimestampAt = s.base, record.NoTimestamp, s.base
-	if n == 0 || point <= s.base || !l.entryHolds(s, s.index.entries[n-1], size) {
-		s.index = offsetIndex{stale: true}
-		s.times = newTimeIndex()
-		s.times.stale = true
-		s.sinceIndexed = 0
-		s.size = 0
+	if n == 0 || point <= s.base || !l.entryHolds(s, s.index.entries[n-1], size) || !l.timesHoldTo(s, n, size) {
+		s.forgetIndexes()
 		return 0, nil
 	}
 	e := s.index.entries[n-1]
@@ -161,6 +157,26 @@ func (l *Log) recoverFrom(s *segment, point record.Offset) (int64, error) {
 	}
 	s.sinceIndexed = 0
 	return int64(e.pos()), nil
+}
+
+// timesHoldTo tells whether the time index is whole up to the batch of the n-th offset entry: below the recovery point both are
+// on disk, so where it isn't, it is damaged.
+func (l *Log) timesHoldTo(s *segment, n int, size int64) bool {
+	e := s.index.entries[n-1]
+	t := 0
+	for t < len(s.times.entries) && s.times.entries[t].rel <= e.rel() {
+		t++
+	}
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
+	if err != nil {
+		return false // the scan will say why
+	}
+	defer h.Unpin()
+	sc := newScan(h.file, size)
+	defer sc.close()
+	v := view{seg: s, folder: l.folder, size: size, next: math.MaxInt64, entries: s.index.entries[:n]}
+	holds, err := v.timesReach(&sc, s.times.entries[:t], int64(e.pos()))
+	return holds && err == nil
 }
 
 // entryHolds tells whether the batch that an index entry speaks of is where it says.

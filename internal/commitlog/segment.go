@@ -29,6 +29,7 @@ type segment struct {
 	sealed         bool  // its indexes are complete
 	synced         bool  // its name is durable
 	loaded         bool  // index, times and txns say what the files do
+	broken         bool  // its index files hold what can't be true
 	indexed        bool  // the .index and .timeindex files were created
 	onDisk         bool  // the .log file was created
 
@@ -39,8 +40,9 @@ type segment struct {
 	sentTo  int64 // bytes below may be on their way to a client: they must not change
 	checked checkedRanges
 
-	handle atomic.Pointer[handle] // its open file; not guarded
-	gone   atomic.Bool            // others took its place and have, or will have, the names of its files; not guarded
+	handle    atomic.Pointer[handle] // its open file; not guarded
+	timesHeld atomic.Bool            // its time index was found whole; not guarded
+	gone      atomic.Bool            // others took its place and have, or will have, the names of its files; not guarded
 }
 
 // timestampUnknown says that firstTimestamp has yet to be read.

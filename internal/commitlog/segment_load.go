@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
@@ -27,7 +28,7 @@ func (l *Log) loadSegmentLocked(s *segment) error {
 		l.env.indexes.drop(s)
 		return nil
 	}
-	s.adopt(offsets, times)
+	s.broken = !s.adopt(offsets, times)
 	if s.txns.entries, _, err = l.readTxnIndex(s, l.folder); err != nil {
 		return err
 	}
@@ -96,6 +97,9 @@ func (l *Log) loadActive(s *segment, size int64) error {
 	if err := l.loadSegmentLocked(s); err != nil {
 		return err
 	}
+	if !l.indexesHold(s, size) {
+		return l.reindex(s, size)
+	}
 	from := int64(0)
 	if n := len(s.index.entries); n > 0 {
 		from = int64(s.index.entries[n-1].pos())
@@ -107,6 +111,63 @@ func (l *Log) loadActive(s *segment, size int64) error {
 		}
 	}
 	return l.rescan(s, from, size)
+}
+
+// indexesHold tells whether the last segment's indexes are whole, as a clean stop leaves them: the time index ends with the
+// segment's largest timestamp. It reads what lies behind the last time entry, which is little unless times went back.
+func (l *Log) indexesHold(s *segment, size int64) bool {
+	if s.broken {
+		return false
+	}
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
+	if err != nil {
+		return true // the scan will say why
+	}
+	defer h.Unpin()
+	sc := newScan(h.file, size)
+	defer sc.close()
+	v := view{seg: s, folder: l.folder, size: size, next: math.MaxInt64, entries: s.index.entries, last: true}
+	holds, err := v.timesReach(&sc, s.times.entries, size)
+	return holds && err == nil
+}
+
+// reindex computes the last segment's indexes anew from its batches, without their checksums. The next flush saves them.
+func (l *Log) reindex(s *segment, size int64) error {
+	h, err := l.env.fds.reader(l.env.fs, s, l.folder)
+	if err != nil {
+		return err
+	}
+	defer h.Unpin()
+	sc := newScan(h.file, size)
+	defer sc.close()
+	s.forgetIndexes()
+	for {
+		b, _, err := sc.header(s.size)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !s.accepts(b) {
+			return errTorn
+		}
+		s.note(b, l.cfg.IndexInterval)
+	}
+	s.addTime()
+	s.checked = checkedRanges{from: size, to: size}
+	l.env.counters.RebuiltIndexes.Add(1)
+	l.env.opt.Logger.Warn("index computed anew", "partition", l.tp.String(), "segment", int64(s.base))
+	l.dir.flusher.request(l, flushAll)
+	return nil
+}
+
+// forgetIndexes begins the segment's account anew: no batch is noted yet.
+func (s *segment) forgetIndexes() {
+	s.index, s.times = offsetIndex{stale: true}, newTimeIndex()
+	s.times.stale = true
+	s.size, s.sinceIndexed, s.next = 0, 0, s.base
+	s.maxTimestamp, s.maxTimestampAt = record.NoTimestamp, s.base
 }
 
 // rescan notes the batches from a position, which the last index entry names, without their checksums.

@@ -67,14 +67,15 @@ func decodeTimeEntry(b []byte) timeEntry {
 }
 
 // decodeTimeEntries takes the entries of a file up to the first one that can't follow the one before it. ok is false
-// where anything but zeros was left out.
+// where anything but zeros was left out. Zeros are reserved space, except for a first entry of timestamp 0 and relative offset 0,
+// which is alone or followed by another.
 func decodeTimeEntries(b []byte) (entries []timeEntry, ok bool) {
 	n := len(b) / timeEntrySize
-	n = sort.Search(n, func(i int) bool { return decodeTimeEntry(b[i*timeEntrySize:]) == timeEntry{} })
+	n = 1 + sort.Search(max(n-1, 0), func(i int) bool { return decodeTimeEntry(b[(i+1)*timeEntrySize:]) == timeEntry{} })
 	entries = make([]timeEntry, 0, n)
 	for len(b) >= timeEntrySize {
 		e := decodeTimeEntry(b)
-		if e == (timeEntry{}) || e.timestamp < 0 {
+		if e == (timeEntry{}) && (len(entries) > 0 || beginsWithZeros(b[timeEntrySize:])) || e.timestamp < 0 {
 			break
 		}
 		if n := len(entries); n > 0 && (e.timestamp <= entries[n-1].timestamp || e.rel < entries[n-1].rel) {
@@ -84,4 +85,9 @@ func decodeTimeEntries(b []byte) (entries []timeEntry, ok bool) {
 		b = b[timeEntrySize:]
 	}
 	return entries, allZero(b)
+}
+
+// beginsWithZeros tells whether what follows an entry of zeros is zeros too.
+func beginsWithZeros(b []byte) bool {
+	return len(b) >= timeEntrySize && decodeTimeEntry(b) == timeEntry{}
 }
