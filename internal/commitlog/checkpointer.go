@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/record"
@@ -54,6 +55,9 @@ type checkpointer struct {
 	dir  *logDir
 	wake chan struct{}
 
+	moved atomic.Int64 // how often a log start offset has moved
+	saved atomic.Int64 // of those, how many are on disk
+
 	mu      diskLock // held while files are written
 	written map[checkpointKind][]byte
 }
@@ -64,6 +68,9 @@ func newCheckpointer(d *logDir) *checkpointer {
 
 // changed tells that a recovery point has moved. Other kinds are looked at with every interval.
 func (c *checkpointer) changed(k checkpointKind) {
+	if k&logStarts != 0 {
+		c.moved.Add(1)
+	}
 	if k&recoveryPoints != 0 {
 		signal(c.wake)
 	}
@@ -91,6 +98,14 @@ func (c *checkpointer) run(ctx context.Context, interval time.Duration) {
 	}
 }
 
+// flushStarts returns when all log start offsets that have moved are on disk. One write serves all logs.
+func (c *checkpointer) flushStarts() error {
+	if c.saved.Load() >= c.moved.Load() {
+		return c.dir.Err()
+	}
+	return c.writeNow(logStarts)
+}
+
 // writeNow writes the given checkpoints and returns when they are on disk.
 func (c *checkpointer) writeNow(kinds checkpointKind) error {
 	c.mu.Lock()
@@ -98,6 +113,7 @@ func (c *checkpointer) writeNow(kinds checkpointKind) error {
 	if err := c.dir.Err(); err != nil {
 		return err
 	}
+	moved := c.moved.Load()
 	logs := c.dir.list()
 	for _, f := range checkpointFiles {
 		if kinds&f.kind == 0 {
@@ -123,6 +139,9 @@ func (c *checkpointer) writeNow(kinds checkpointKind) error {
 			return c.dir.ioError("write "+f.file, err)
 		}
 		c.written[f.kind] = b
+	}
+	if kinds&logStarts != 0 {
+		c.saved.Store(moved)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -501,20 +502,50 @@ func (l *Log) loadSegments(p *openPoints) (scanned bool, err error) {
 	return true, l.recover(p.recovery)
 }
 
-// Create makes a partition's log, in the online directory with the fewest. It returns before the log's names are durable: the
-// first flush of the log sees to it.
+// Create makes a partition's log, in the online directory with the fewest logs, of those with space if there are any. Where a disk
+// turns out to be full or broken, the next directory is tried. It returns before the log's names are durable: the first flush of
+// the log sees to it.
 func (d *Dirs) Create(tp TP, topicID protocol.UUID, cfg LogConfig) (*Log, error) {
-	var best *logDir
-	fewest := int64(math.MaxInt64)
-	for _, dir := range d.dirs {
-		if n := dir.logCount.Load(); dir.Err() == nil && n < fewest {
-			best, fewest = dir, n
+	err := fmt.Errorf("%w: no log directory is online", protocol.ErrKafkaStorageError)
+	for _, dir := range d.byRoom() {
+		var l *Log
+		if l, err = d.create(dir, tp, topicID, cfg); err == nil {
+			return l, nil
+		}
+		if !dir.full.Load() && dir.Err() == nil {
+			return nil, err // it isn't for the disk
 		}
 	}
-	if best == nil {
-		return nil, fmt.Errorf("%w: no log directory is online", protocol.ErrKafkaStorageError)
+	return nil, err
+}
+
+// byRoom lists the online directories in the order in which new logs are given to them.
+func (d *Dirs) byRoom() []*logDir {
+	type room struct {
+		dir  *logDir
+		full bool
+		logs int64
 	}
-	return d.create(best, tp, topicID, cfg)
+	var rooms []room // as they are now: a comparison must not change while they are sorted
+	for _, dir := range d.dirs {
+		if dir.Err() == nil {
+			rooms = append(rooms, room{dir, dir.full.Load(), dir.logCount.Load()})
+		}
+	}
+	slices.SortStableFunc(rooms, func(a, b room) int {
+		if a.full != b.full {
+			if a.full {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.logs, b.logs)
+	})
+	out := make([]*logDir, len(rooms))
+	for i, r := range rooms {
+		out[i] = r.dir
+	}
+	return out
 }
 
 // CreateIn is Create in the directory with the id.

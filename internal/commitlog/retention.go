@@ -42,7 +42,7 @@ func (l *Log) FlushStart() error {
 			return fmt.Errorf("%w: the move of %s isn't on disk", protocol.ErrKafkaStorageError, l.tp)
 		}
 	}
-	return l.logDir().checkpointer.writeNow(logStarts)
+	return l.logDir().checkpointer.flushStarts()
 }
 
 // Retain removes what the configuration doesn't want kept: segments below the log start offset, then, with cleanup.policy=delete, the

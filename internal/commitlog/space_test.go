@@ -3,7 +3,12 @@ package commitlog
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/vfs"
@@ -85,4 +90,87 @@ func fillDisk(t *testing.T, d *Dirs, l *Log, want *[]byte, size int) (full int) 
 		}
 	}
 	return full
+}
+
+// TestCreateFindsRoom: new partitions go to a directory with space, also where the disk's end is met only then.
+func TestCreateFindsRoom(t *testing.T) {
+	mem := vfs.NewMem()
+	full := map[string]bool{}
+	fs := vfs.NewFault(mem, func(op vfs.Op) error {
+		if full[filepath.Dir(op.Path)] && op.Kind == vfs.OpMkdirAll {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	d := openDirs(t, fs, testOptions("/a", "/b", "/c"))
+	create := func(topic, want string) {
+		t.Helper()
+		l, err := d.Create(TP{topic, 0}, protocol.UUID{1}, DefaultLogConfig())
+		if want == "" {
+			if !errors.Is(err, protocol.ErrKafkaStorageError) {
+				t.Errorf("%s is made: %v", topic, err)
+			}
+		} else if err != nil || l.Dir() != want {
+			t.Errorf("%s: %v, not in %s", topic, err, want)
+		}
+	}
+	create("t0", "/a")
+	create("t1", "/b")
+	d.dirs[2].setFull(true) // known to be: it comes last, though it has the fewest
+	create("t2", "/a")
+	full["/b"] = true // found out now
+	create("t3", "/a")
+	if !d.dirs[1].full.Load() || d.dirs[1].Err() != nil {
+		t.Error("the full directory isn't known for it, or it is offline")
+	}
+	full["/a"], full["/c"] = true, true
+	create("t4", "")
+	full["/c"] = false
+	create("t4", "/c")
+	d.dirs[2].offline(errors.New("broken"))
+	full["/a"] = false
+	create("t5", "/a")
+	if _, err := mem.Stat("/a/t4-0"); err == nil {
+		t.Error("a folder of a creation that failed stays")
+	}
+}
+
+// TestFlushStartServesAll: when the start offsets of many logs are put on disk, one after the other, the logs are listed once.
+func TestFlushStartServesAll(t *testing.T) {
+	fs, opt := vfs.NewMem(), testOptions("/a")
+	d := openDirs(t, fs, opt)
+	var logs []*Log
+	for i := range 5 {
+		l := createLog(t, d, fmt.Sprint("t", i), opt.Config)
+		mustAppend(t, l, batch(5, 100, 1))
+		l.UpdateHighWatermark(5)
+		if err := l.SetStart(3); err != nil {
+			t.Fatal(err)
+		}
+		logs = append(logs, l)
+	}
+	if err := logs[0].FlushStart(); err != nil {
+		t.Fatal(err)
+	}
+	logs[4].mu.Lock() // whoever lists the logs again waits here
+	done := make(chan error, 1)
+	go func() { done <- errors.Join(logs[1].FlushStart(), logs[2].FlushStart()) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("each FlushStart looks at all logs")
+	}
+	logs[4].mu.Unlock()
+	if err := errors.Join(logs[1].SetStart(4), logs[1].FlushStart()); err != nil {
+		t.Fatal(err)
+	}
+	d = openDirs(t, fs.Crash(vfs.Synced, 0), opt)
+	for i, l := range logs {
+		if b, err := vfs.ReadFile(d.env.fs, "/a/"+logStartFile); err != nil || !strings.Contains(string(b), fmt.Sprintf("t%d 0 %d\n", i, l.Start())) {
+			t.Errorf("the checkpoint says %q, %v", b, err)
+		}
+	}
 }
