@@ -37,8 +37,9 @@ func (l *Log) SetStart(o record.Offset) error {
 func (l *Log) FlushStart() error {
 	if l.leaving() != nil {
 		l.flushMu.Lock() // until the move is on disk
+		left := l.leaving()
 		l.flushMu.Unlock()
-		if l.leaving() != nil {
+		if left != nil {
 			return fmt.Errorf("%w: the move of %s isn't on disk", protocol.ErrKafkaStorageError, l.tp)
 		}
 	}
