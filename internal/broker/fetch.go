@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/travisjeffery/jocko/internal/poison"
@@ -18,7 +19,11 @@ import (
 //     isolation level read_committed, which also gets the aborted transactions.
 //   - Answers when min.bytes are there, a partition has an error, or max.wait.ms
 //     is over. At least one batch comes whole, however small the limits.
-//   - Inside a session (KIP-227) only partitions that moved are looked at.
+//   - min.bytes counts what is there to read, not the whole batches that fit: up
+//     to its limit for each partition, and all of it where the answer is as large
+//     as max.bytes allows, or a position lies below the last segment.
+//   - Inside a session (KIP-227) only partitions that moved are looked at. One
+//     that got records goes behind all others, so that each has its turn.
 //   - The log is read when it is the request's turn to answer, so that a
 //     response that waited never holds stale file ranges.
 //
@@ -47,6 +52,7 @@ type fetchResult struct {
 	replica.ReadResult
 	partition *replica.Partition // nil where it wasn't found
 	err       error
+	limited   bool // by what was left of the answer, below the partition's own limit
 }
 
 var fetches = poison.NewPool(nil, func(x *fetch) {
@@ -282,10 +288,37 @@ func (f *fetch) read() (enough bool) {
 		if r.Diverging != nil {
 			enough = true
 		}
+		r.limited = params.MaxBytes < p.read.MaxBytes
 		budget -= int(r.Bytes)
 		total += r.Bytes
 	}
-	return enough || total >= int64(f.request.MinBytes)
+	return enough || total >= int64(f.request.MinBytes) || total > 0 && f.available() >= int64(f.request.MinBytes)
+}
+
+// available is how many bytes the candidates have for the fetch: more than were
+// read where the next batch didn't fit. It is without bound where waiting brings
+// nothing: no more fits into the answer, or a partition's end is in a later
+// segment, where its position on disk doesn't matter.
+func (f *fetch) available() (total int64) {
+	for i, p := range f.candidates {
+		r := &f.results[i]
+		until := r.HighWatermark
+		if f.request.IsolationLevel == 1 {
+			until = r.LastStable
+		}
+		if p.read.Offset >= until {
+			continue
+		}
+		if r.More && r.limited || r.partition.BelowSegmentOf(p.read.Offset, until) {
+			return math.MaxInt64
+		}
+		n := r.Bytes
+		if r.More {
+			n = max(n, int64(p.read.MaxBytes))
+		}
+		total += n
+	}
+	return total
 }
 
 // find returns the candidate's partition, watching it from now on. A partition
@@ -322,7 +355,8 @@ func (f *fetch) drop() {
 
 // build makes the response out of the results and marks again what the next
 // fetch of the session must look at: a partition with data or an error is one,
-// for the client may ask for the same again.
+// because the client may ask for the same again. Partitions that got records are
+// marked last: the next fetch begins with those that got none.
 func (f *fetch) build() {
 	for i, p := range f.candidates {
 		r := &f.results[i]
@@ -337,13 +371,17 @@ func (f *fetch) build() {
 			f.add(p, r)
 			p.sentHW, p.sentLogStart = hw, start
 		}
-		if r.err != nil || r.Bytes > 0 || r.Diverging != nil || int64(p.read.Offset) < hw {
+		if r.Bytes == 0 && (r.err != nil || r.Diverging != nil || int64(p.read.Offset) < hw) {
 			p.watch.Mark()
 		}
 	}
-	for _, p := range f.candidates {
-		if p.topic != nil {
-			p.topic.slot = 0
+	for i, p := range f.candidates {
+		if p.topic == nil {
+			continue
+		}
+		p.topic.slot = 0
+		if f.results[i].Bytes > 0 {
+			p.watch.Mark()
 		}
 	}
 }

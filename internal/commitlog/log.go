@@ -302,6 +302,16 @@ func (l *Log) activeLocked() *segment { return l.segments[len(l.segments)-1] }
 // floorLocked is the index of the segment that may hold the offset, -1 below the first.
 func (l *Log) floorLocked(o record.Offset) int { return floorSegment(l.segments, o) }
 
+// SegmentBase is the base offset of the segment that an offset is, or would be, in; -1 below the first.
+func (l *Log) SegmentBase(o record.Offset) record.Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := l.floorLocked(o); i >= 0 {
+		return l.segments[i].base
+	}
+	return -1
+}
+
 func floorSegment(segments []*segment, o record.Offset) int {
 	return sort.Search(len(segments), func(i int) bool { return segments[i].base > o }) - 1
 }

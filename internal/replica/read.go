@@ -28,6 +28,7 @@ type ReadResult struct {
 	LogStart      record.Offset
 	Aborted       []commitlog.AbortedTxn // only for ReadCommitted, nil otherwise
 	Diverging     *EpochEnd
+	More          bool          // there is more to read, which didn't fit or is in the next segment
 	next          record.Offset // behind the records
 }
 
@@ -108,9 +109,15 @@ func (p *Partition) readBatches(res *ReadResult, log *commitlog.Log, generation 
 		}
 		records, next = f.Records, f.Next
 	}
-	res.Records, res.next = records, next
+	res.Records, res.next, res.More = records, next, next < until
 	res.Bytes = records[held:].Size()
 	return nil
+}
+
+// BelowSegmentOf tells whether an offset lies in an older segment of the log than another.
+func (p *Partition) BelowSegmentOf(offset, other record.Offset) bool {
+	log := p.Log()
+	return log != nil && log.SegmentBase(offset) < log.SegmentBase(other)
 }
 
 // OffsetAt is a place in a log. Its zero value, with Found unset, is no place.
