@@ -132,7 +132,7 @@ func TestSessionRemembersErrors(t *testing.T) {
 func TestMinBytesCountsWhatIsThere(t *testing.T) {
 	tests := map[string]struct{ minBytes, maxBytes, partition int32 }{
 		"the partition's limit": {100_000, 10_000_000, 100_000},
-		"the answer's limit":    {100_000, 70_000, 100_000},
+		"the answer's limit":    {150_000, 70_000, 100_000},
 	}
 	for name, test := range tests {
 		c := newSessionClient(t, test.maxBytes, test.partition, 1)
