@@ -67,8 +67,11 @@ func runIdempotence(t *testing.T, seed uint64, records int64, bounce time.Durati
 	p := newProxy(t, tcp(b.addr), m, nil)
 	var sent, repeats, refusals atomic.Int64
 	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
 	var wg sync.WaitGroup
+	defer func() { // also when the test ends early: reporting to one that is over is a panic
+		stop()
+		wg.Wait()
+	}()
 	for i := range int32(8) {
 		w := &windowed{
 			ledger: l, to: l.open(partition{topic, i % 4}, false), dial: tcp(p.addr()), rnd: rand.New(rand.NewPCG(seed, uint64(i)+20)),

@@ -51,7 +51,11 @@ func newLoad(t *testing.T, l *ledger, dial dialer, addr string, seed uint64) *lo
 	ld := &load{t: t, ledger: l, dial: dial, addr: addr, seed: seed, failed: make(chan struct{})}
 	ld.admin = &admin{l: ld, rnd: rand.New(rand.NewPCG(seed, 4)), topics: map[string]*metaTopic{}}
 	ld.populate()
-	t.Cleanup(func() {
+	t.Cleanup(func() { // also of a test that ended early: its workers would report to a test that is over, which is a panic
+		ld.dying()
+		if ld.cancel != nil {
+			ld.pause()
+		}
 		for _, f := range ld.franz {
 			f.client.Close()
 		}

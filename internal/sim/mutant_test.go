@@ -39,6 +39,10 @@ func startHealthy(t *testing.T, p *process) *healthy {
 	s := h.ledger.open(h.tp, false)
 	var ctx context.Context
 	ctx, h.cancel = context.WithCancel(context.Background())
+	t.Cleanup(func() { // also of a test that ended early: reporting to one that is over is a panic
+		h.cancel()
+		h.wg.Wait()
+	})
 	h.wg.Go(func() {
 		defer c.close()
 		tick := time.NewTicker(2 * time.Millisecond)
