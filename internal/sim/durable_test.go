@@ -93,6 +93,7 @@ func TestDuplicateIsAnsweredWhenOnDisk(t *testing.T) {
 			select {
 			case err := <-answers:
 				t.Errorf("answered before the sync: %v", err)
+				answers <- err
 			case <-time.After(200 * time.Millisecond): // time for a wrong answer; a right one doesn't come, however slow the machine
 			}
 			if end, err := third.offset(partition{"t", 0}, -1); err != nil || end != 0 {
