@@ -137,7 +137,6 @@ type txnModel struct {
 	now     *transaction       // the open one
 	parts   map[partition]bool // with records in it
 	pending map[string]offsets // by group
-	began   int64              // when, as told
 }
 
 // offsets are commits of a group.
@@ -152,12 +151,10 @@ type committed struct {
 
 // groupModel is a group of any kind.
 type groupModel struct {
-	kind     string // "simple", "classic", "consumer"
-	offsets  offsets
-	members  []*memberModel
-	epoch    int32 // generation of a classic group, epoch of a consumer group
-	joined   bool  // it had members
-	protocol string
+	kind    string // "simple", "classic", "consumer"
+	offsets offsets
+	members []*memberModel
+	epoch   int32 // generation of a classic group, epoch of a consumer group
 }
 
 type memberModel struct {

@@ -29,7 +29,6 @@ type observedLog struct {
 	start, high, stable int64
 	next                int64 // to be read
 	entries             []logEntry
-	aborted             []kmsg.FetchResponseTopicPartitionAbortedTransaction
 	visible             map[int64]bool // to those who read committed records only
 }
 
