@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/record"
 	"github.com/travisjeffery/jocko/internal/vfs"
@@ -23,16 +24,19 @@ func TestReadCommittedBesideCompaction(t *testing.T) {
 	var p *Partition
 	var l *ledger
 	var armed atomic.Bool
+	done := make(chan struct{}, 1) // the flusher's reads may spring it too
 	fs := vfs.NewFault(vfs.NewVolatile(), func(op vfs.Op) error {
 		if op.Kind == vfs.OpReadAt && strings.HasSuffix(op.Path, ".log") && armed.CompareAndSwap(true, false) {
 			for range 3 {
 				mustDo(t, p.log.Roll(), p.log.Flush(), f.dirs.CleanNow(t.Context(), p.log))
 				l.plain()
 			}
+			done <- struct{}{}
 		}
 		return nil
 	})
 	f = newFixture(t, fixtureOptions{fs: fs, tailRing: 1}) // the ring holds nothing
+	f.cleanByHand()
 	for from := range record.Offset(15) {
 		topic := fmt.Sprint("t", from)
 		f.create(topic, 1)
@@ -52,10 +56,20 @@ func TestReadCommittedBesideCompaction(t *testing.T) {
 				t.Errorf("a read of offset %d shows an aborted record: %v", from, r)
 			}
 		}
-		if armed.Load() || p.log.Generation() == 0 {
+		if armed.Load() {
+			t.Fatal("the read looked at no file")
+		}
+		if <-done; p.log.Generation() == 0 {
 			t.Error("nothing was compacted meanwhile")
 		}
 	}
+}
+
+// cleanByHand leaves compaction to CleanNow.
+func (f *fixture) cleanByHand() {
+	o := commitlog.DefaultCleanerOptions()
+	o.Enabled = false
+	f.dirs.SetCleaner(o)
 }
 
 // readCommitted is what a read_committed consumer gets from an offset on.
@@ -166,6 +180,7 @@ func (l *ledger) stale(r filedRecord, cleaned record.Offset) bool {
 func TestReadersBesideCompaction(t *testing.T) {
 	const records = 2000 // that each reader wants to see
 	f := newFixture(t, fixtureOptions{tailRing: 20_000})
+	f.cleanByHand()
 	f.create("t", 1)
 	f.config(metadata.TopicResource, "t", "cleanup.policy", "compact")
 	f.config(metadata.TopicResource, "t", "delete.retention.ms", "0")

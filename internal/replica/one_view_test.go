@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/metadata"
 	"github.com/travisjeffery/jocko/internal/protocol"
 	"github.com/travisjeffery/jocko/internal/record"
@@ -98,9 +97,7 @@ func newWorkload(t *testing.T, seed uint64, reads *workloadReads) *workload {
 	w.fixture = newFixture(t, fixtureOptions{
 		fs: vfs.NewFault(vfs.NewVolatile(), w.check), paths: []string{"/a", "/b"}, tailRing: 20_000,
 	})
-	cleaner := commitlog.DefaultCleanerOptions()
-	cleaner.Backoff = 24 * time.Hour // the workload says when
-	w.dirs.SetCleaner(cleaner)
+	w.cleanByHand()
 	synctest.Wait()
 	w.make()
 	return w
