@@ -146,10 +146,12 @@ func (c *checkpointer) writeNow(kinds checkpointKind) error {
 	return nil
 }
 
+// appendFutures adds the copies' start offsets, also those that a segment's name tells now: the first batch of a copy that is
+// still empty may begin below its start offset.
 func (c *checkpointer) appendFutures(lines []tpOffset) []tpOffset {
 	for _, l := range c.dir.futures() {
-		if o := l.startCheckpoint(); o >= 0 && l.Err() == nil {
-			lines = append(lines, tpOffset{l.tp, o})
+		if l.Err() == nil {
+			lines = append(lines, tpOffset{l.tp, l.Start()})
 		}
 	}
 	return lines

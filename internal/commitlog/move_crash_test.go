@@ -286,3 +286,30 @@ func TestMoveCrashKeepsTheStart(t *testing.T) {
 		}
 	}
 }
+
+// TestMoveCrashKeepsAStartWithinABatch: the first batch of the copy begins below the log's start offset. No crash of the move
+// brings back what was deleted of that batch.
+func TestMoveCrashKeepsAStartWithinABatch(t *testing.T) {
+	fs, opt := vfs.NewMem(), testOptions("/a", "/b")
+	d := openDirs(t, fs, opt)
+	l := createLog(t, d, "t", opt.Config)
+	for range 3 {
+		appendCommitted(t, l, batch(3, 200, 7))
+	}
+	if err := errors.Join(l.Flush(), l.SetStart(4), l.FlushStart()); err != nil {
+		t.Fatal(err)
+	}
+	from := fs.Ops()
+	if err := moveTo(d, l, "/b"); err != nil {
+		t.Fatal(err)
+	}
+	for op := from; op <= fs.Ops(); op++ {
+		for _, p := range vfs.Policies() {
+			d := openDirs(t, fs.CrashAt(op, p, 1), opt)
+			if l := d.Get(TP{"t", 0}); l == nil || l.Err() != nil || l.Start() != 4 || l.End() != 9 {
+				t.Fatalf("crash after operation %d of %d to %d, %v: the log goes from %d to %d", op, from, fs.Ops(), p, l.Start(), l.End())
+			}
+			d.unlock()
+		}
+	}
+}
