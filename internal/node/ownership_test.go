@@ -184,6 +184,21 @@ func TestPartitionsWithoutMetadata(t *testing.T) {
 	}
 }
 
+// TestDamagedVotes damages the file of term and vote: the start is refused before anything is written.
+func TestDamagedVotes(t *testing.T) {
+	for name, bytes := range map[string][]byte{"overwritten": make([]byte, 8192), "cut to nothing": {}, "missing": nil} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t)
+			d.lived(nil)
+			d.remove("/data/__raft/votes")
+			if bytes != nil {
+				d.write("/data/__raft/votes", string(bytes))
+			}
+			d.refuses(nil, "corrupt", "/data/__raft/votes")
+		})
+	}
+}
+
 // kafkaMeta is what Apache Kafka writes into each of its directories.
 const kafkaMeta = "#\n#Tue Dec 01 02:00:00 UTC 2026\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\ndirectory.id=ZUDE4yzYTTGfyvVMYrCnNg\nnode.id=1\nversion=1\n"
 

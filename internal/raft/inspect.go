@@ -19,7 +19,7 @@ type Found struct {
 	Begun     bool            // there is a log
 	Image     *metadata.Image // of all that is in the log, committed or not
 	Directory protocol.UUID   // of the only server; zero where there is none, or are several
-	Damage    error           // why nothing is found of a log that was begun
+	Damage    error           // what was lost of a log that was begun: its entries, or term and vote
 }
 
 // Inspect reads Raft's directory, which need not exist, as Open does, without changing or locking it. What isn't understood
@@ -32,7 +32,9 @@ func Inspect(fsys vfs.FS, dir string) (Found, error) {
 	if errors.Is(err, ErrNotUnderstood) || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
 		return i.found, err
 	}
-	if !i.found.Begun {
+	if i.found.Begun {
+		i.found.Damage = lostVotes(fsys, dir)
+	} else {
 		i.found.Damage = lost(fsys, dir, err)
 	}
 	return i.found, nil
@@ -48,9 +50,9 @@ func lost(fsys vfs.FS, dir string, err error) error {
 	if err != nil {
 		return nil // openVotes judges a log without
 	}
-	v := &votes{values: map[string][]byte{}}
-	if err := v.decode(b); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, votesFile), err)
+	v, err := decodeVotes(b, filepath.Join(dir, votesFile))
+	if err != nil {
+		return err
 	}
 	if term, err := v.GetUint64([]byte(termKey)); err != nil || term <= 1 {
 		return err
@@ -60,6 +62,20 @@ func lost(fsys vfs.FS, dir string, err error) error {
 		name = segment.FileName(state.Segments[len(state.Segments)-1])
 	}
 	return fmt.Errorf("%w: %s is missing or damaged", ErrCorrupt, filepath.Join(dir, name))
+}
+
+// lostVotes tells what is wrong with the term and vote of a log, nil if nothing is. A voter that forgot its vote could vote
+// twice.
+func lostVotes(fsys vfs.FS, dir string) error {
+	name := filepath.Join(dir, votesFile)
+	b, err := vfs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is a log, but no file %s: %w", ErrCorrupt, name, err)
+	}
+	if err == nil {
+		_, err = decodeVotes(b, name)
+	}
+	return err
 }
 
 type inspector struct {

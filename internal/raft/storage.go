@@ -107,8 +107,8 @@ func (s *storage) makeDir() error {
 // that forgot its vote could vote twice.
 func (s *storage) openVotes() (err error) {
 	if _, err := s.fs.Stat(s.path(segmentsFile)); err == nil {
-		if _, err := s.fs.Stat(s.path(votesFile)); err != nil {
-			return fmt.Errorf("%w: there is a log, but no file %s: %w", ErrCorrupt, s.path(votesFile), err)
+		if err := lostVotes(s.fs, s.dir); err != nil {
+			return err
 		}
 	}
 	s.votes, err = openVotes(s, s.path(votesFile))

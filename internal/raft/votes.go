@@ -82,6 +82,15 @@ func appendBytes(b, p []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(p))), p...)
 }
 
+// decodeVotes reads a file of term and vote.
+func decodeVotes(b []byte, name string) (*votes, error) {
+	v := &votes{values: map[string][]byte{}}
+	if err := v.decode(b); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return v, nil
+}
+
 // decode takes the newest valid slot. A slot whose checksum is right holds a vote: one that can't be read is an error, for
 // the slot before it knows less.
 func (v *votes) decode(b []byte) error {
