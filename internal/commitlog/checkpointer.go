@@ -36,11 +36,12 @@ var checkpointFiles = [...]checkpointFile{
 	{cleanerOffsets, cleanerFile, func(l *Log) record.Offset { return record.Offset(l.cleanedTo.Load()) }},
 }
 
-// startCheckpoint: a start offset that the first segment's name tells needs no line.
+// startCheckpoint: a start offset that the first segment's name tells needs no line. Of a log that is offline not all segments may
+// be known.
 func (l *Log) startCheckpoint() record.Offset {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if start := l.Start(); start > l.segments[0].base {
+	if start := l.Start(); start > l.segments[0].base || l.err != nil && start > 0 {
 		return start
 	}
 	return -1

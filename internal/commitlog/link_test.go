@@ -140,6 +140,33 @@ func TestLinkThatLeadsNowhere(t *testing.T) {
 	}
 }
 
+// TestOfflineLogKeepsItsStart: a log that can't be opened, because its first segment isn't there, keeps the start offset that a
+// checkpoint tells. Deleted records don't come back with the segment.
+func TestOfflineLogKeepsItsStart(t *testing.T) {
+	f := newLinkFixture(t)
+	d, l := f.opened()
+	for range 30 { // in whatever order they are found, those above the start come first
+		f.ok(l.Roll())
+		b := batch(1, 100, 99)
+		mustAppend(t, l, b)
+		f.want = append(f.want, b...)
+	}
+	f.ok(d.Close())
+	first := f.a + "/t-0/" + offsetFile(0, logSuffix)
+	f.ok(os.Rename(first, f.disk+"/unmounted"))
+	f.ok(os.Symlink(f.disk+"/moved", first))
+	for range 2 {
+		d := openDirs(t, vfs.OS(), f.opt)
+		if l := d.Get(TP{"t", 0}); l == nil || l.Err() == nil {
+			t.Fatalf("without its first segment the log is %+v", l)
+		}
+		f.ok(d.Close())
+	}
+	f.ok(os.Rename(f.disk+"/unmounted", f.disk+"/moved"))
+	d, _ = f.opened()
+	f.ok(d.Close())
+}
+
 // TestFolderLinkedTwice: no folder is used under two names.
 func TestFolderLinkedTwice(t *testing.T) {
 	f := newLinkFixture(t)
