@@ -204,7 +204,7 @@ func (r *replayer) batch(b record.Batch) error {
 	if b.IsTransactional() {
 		at.ProducerID, at.ProducerEpoch = b.ProducerID(), b.ProducerEpoch()
 	}
-	rd := record.Read(b, record.Limits{})
+	rd := record.Read(b, record.NoLimits)
 	defer rd.Close()
 	for rd.Next() {
 		rec := rd.Record()

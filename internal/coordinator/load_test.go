@@ -30,10 +30,14 @@ func entry(shard int32, n int) (group, metadata string, offset int64) {
 
 // filledLog is a log whose records entry tells, in batches of a few.
 func filledLog(t testing.TB, shard int32, records int) *coordtest.Log {
+	return batchedLog(t, shard, records, 8, record.None)
+}
+
+func batchedLog(t testing.TB, shard int32, records, batch int, c record.Codec) *coordtest.Log {
 	log := &coordtest.Log{}
 	for n := 0; n < records; {
-		b := record.NewBuilder(record.None, 0)
-		for range min(8, records-n) {
+		b := record.NewBuilder(c, 0)
+		for range min(batch, records-n) {
 			group, metadata, offset := entry(shard, n)
 			key, value := encodeOffset(group, metadata, offset)
 			b.Append(1, key, value)
@@ -183,6 +187,12 @@ func TestManyShardsLoadAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A batch in the log was judged when it was appended: the limits of clients' batches don't stop a load.
+func TestLoadReadsWhateverIsStored(t *testing.T) {
+	const records = record.FreeBytes>>14 + 100 // of 16 KiB of one letter
+	loadAll(t, []coordinator.Log{batchedLog(t, 0, records, records, record.Zstd)}, records, 0)
 }
 
 // loadAll loads all shards once; odd rounds end when a part of the records is replayed.
