@@ -3,7 +3,6 @@ package record
 import (
 	"io"
 	"math"
-	"sync"
 
 	"github.com/travisjeffery/jocko/internal/poison"
 )
@@ -44,11 +43,11 @@ type sink struct {
 // A sink that grew over keptSink isn't kept.
 const keptSink = 1 << 20
 
-var sinks = sync.Pool{New: func() any { return new(sink) }}
+var sinks = poison.NewPool(nil, (*sink).spoil)
 
 // newSink begins a batch with a copy of b's header, to become at most limit bytes (0: any size).
 func newSink(b Batch, limit int) *sink {
-	s := sinks.Get().(*sink)
+	s := sinks.Get()
 	s.most = limit
 	if limit <= 0 {
 		s.most = math.MaxInt32
@@ -76,8 +75,11 @@ func (s *sink) batch(c Codec) Batch {
 }
 
 func (s *sink) release() {
-	poison.Bytes(s.b)
-	if cap(s.b) <= keptSink {
-		sinks.Put(s)
+	if cap(s.b) > keptSink {
+		s.spoil()
+		return
 	}
+	sinks.Put(s)
 }
+
+func (s *sink) spoil() { poison.Bytes(s.b) }

@@ -2,9 +2,10 @@ package record
 
 import (
 	"bytes"
-	"sync"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 type gzipDecoder struct {
@@ -12,7 +13,11 @@ type gzipDecoder struct {
 	gzip.Reader
 }
 
-var gzipDecoders = sync.Pool{New: func() any { return new(gzipDecoder) }}
+var gzipDecoders = poison.NewPool[gzipDecoder](nil, libraryOwned)
+
+// libraryOwned spoils nothing: the buffers of a codec's library can't be reached. What it decodes or encodes is copied into a
+// stream or a sink, and these are spoiled.
+func libraryOwned[T any](*T) {}
 
 func (d *gzipDecoder) reset(src []byte, _ int64) error {
 	d.src.Reset(src)
@@ -29,25 +34,32 @@ func (d *gzipDecoder) release() {
 // gzipEncoder is pooled by its level.
 type gzipEncoder struct {
 	*gzip.Writer
-	pool *sync.Pool
+	pool *poison.Pool[gzipEncoder]
 }
 
 // gzipEncoders holds the levels -1 (the codec's default) to 9.
-var gzipEncoders [gzip.BestCompression + 2]sync.Pool
+var gzipEncoders = func() (pools [gzip.BestCompression + 2]*poison.Pool[gzipEncoder]) {
+	for i := range pools {
+		pools[i] = poison.NewPool(func() *gzipEncoder { return makeGzipEncoder(i - 1) }, libraryOwned)
+	}
+	return pools
+}()
+
+func makeGzipEncoder(level int) *gzipEncoder {
+	w, err := gzip.NewWriterLevel(nil, level)
+	if err != nil {
+		panic("BUG: gzip level: " + err.Error())
+	}
+	return &gzipEncoder{Writer: w}
+}
 
 func newGzipEncoder(level int, out *sink) *gzipEncoder {
 	if level < gzip.BestSpeed || level > gzip.BestCompression {
 		level = gzip.DefaultCompression
 	}
-	pool := &gzipEncoders[level+1]
-	e, _ := pool.Get().(*gzipEncoder)
-	if e == nil {
-		w, err := gzip.NewWriterLevel(nil, level)
-		if err != nil {
-			panic("BUG: gzip level: " + err.Error())
-		}
-		e = &gzipEncoder{Writer: w, pool: pool}
-	}
+	pool := gzipEncoders[level+1]
+	e := pool.Get()
+	e.pool = pool
 	e.Reset(out)
 	return e
 }

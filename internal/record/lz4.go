@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/pierrec/lz4/v4"
 
@@ -56,7 +55,7 @@ type lz4Decoder struct {
 	sum         xxh32 // of the content
 }
 
-var lz4Decoders = sync.Pool{New: func() any { return new(lz4Decoder) }}
+var lz4Decoders = poison.NewPool(nil, func(d *lz4Decoder) { *d = lz4Decoder{} })
 
 func (d *lz4Decoder) reset(src []byte, most int64) error {
 	*d = lz4Decoder{most: most}
@@ -245,9 +244,9 @@ type lz4Encoder struct {
 	block []byte
 }
 
-var lz4Encoders = sync.Pool{New: func() any {
+var lz4Encoders = poison.NewPool(func() *lz4Encoder {
 	return &lz4Encoder{plain: make([]byte, 0, lz4BlockSize), block: make([]byte, 4+lz4BlockSize)}
-}}
+}, (*lz4Encoder).spoil)
 
 // Kafka's levels are 1 to 17, and 9, the default, is the fast compressor. The library's highest is 9.
 const (
@@ -256,7 +255,7 @@ const (
 )
 
 func newLZ4Encoder(level int, out *sink) *lz4Encoder {
-	e := lz4Encoders.Get().(*lz4Encoder)
+	e := lz4Encoders.Get()
 	e.out, e.plain, e.level = out, e.plain[:0], level
 	if level > 0 && level != lz4DefaultLevel {
 		if e.high == nil {
@@ -327,7 +326,10 @@ func (e *lz4Encoder) Close() error {
 
 func (e *lz4Encoder) release() {
 	e.out = nil
+	lz4Encoders.Put(e)
+}
+
+func (e *lz4Encoder) spoil() {
 	poison.Bytes(e.plain)
 	poison.Bytes(e.block)
-	lz4Encoders.Put(e)
 }

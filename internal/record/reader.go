@@ -2,7 +2,8 @@ package record
 
 import (
 	"iter"
-	"sync"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 // Record is a view of one record. Key, Value and headers alias the reader's window: they are valid until the next call of Next or
@@ -69,12 +70,12 @@ type Reader struct {
 	err        error
 }
 
-var readers = sync.Pool{New: func() any { return new(Reader) }}
+var readers = poison.NewPool(nil, func(r *Reader) { poison.Fields(&r.rec) })
 
 // Read begins reading the records of b. Errors, of kind InvalidRecord, TooLarge or Undecodable, come from Err.
 func Read(b Batch, l Limits) *Reader {
-	r := readers.Get().(*Reader)
-	r.batch, r.appendTime = b, b.TimestampType() == LogAppendTime
+	r := readers.Get()
+	*r = Reader{batch: b, appendTime: b.TimestampType() == LogAppendTime}
 	if b.Count() < 0 {
 		r.err = errorf(InvalidRecord, "the batch has %d records", b.Count())
 		return r

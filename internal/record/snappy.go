@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -32,7 +31,7 @@ type snappyDecoder struct {
 	most   int64
 }
 
-var snappyDecoders = sync.Pool{New: func() any { return new(snappyDecoder) }}
+var snappyDecoders = poison.NewPool(nil, func(d *snappyDecoder) { *d = snappyDecoder{} })
 
 func (d *snappyDecoder) reset(src []byte, most int64) error {
 	d.src, d.most = src, most
@@ -147,12 +146,12 @@ type snappyEncoder struct {
 	block []byte
 }
 
-var snappyEncoders = sync.Pool{New: func() any {
+var snappyEncoders = poison.NewPool(func() *snappyEncoder {
 	return &snappyEncoder{plain: make([]byte, 0, xerialBlockSize), block: make([]byte, 4+s2.MaxEncodedLen(xerialBlockSize))}
-}}
+}, (*snappyEncoder).spoil)
 
 func newSnappyEncoder(out *sink) *snappyEncoder {
-	e := snappyEncoders.Get().(*snappyEncoder)
+	e := snappyEncoders.Get()
 	e.out, e.plain = out, e.plain[:0]
 	return e
 }
@@ -192,7 +191,10 @@ func (e *snappyEncoder) Close() error { return e.flush() }
 
 func (e *snappyEncoder) release() {
 	e.out = nil
+	snappyEncoders.Put(e)
+}
+
+func (e *snappyEncoder) spoil() {
 	poison.Bytes(e.plain)
 	poison.Bytes(e.block)
-	snappyEncoders.Put(e)
 }

@@ -3,7 +3,6 @@ package record
 import (
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/travisjeffery/jocko/internal/poison"
 )
@@ -21,13 +20,13 @@ type decoder interface {
 func newDecoder(c Codec) decoder {
 	switch c {
 	case Gzip:
-		return gzipDecoders.Get().(*gzipDecoder)
+		return gzipDecoders.Get()
 	case Snappy:
-		return snappyDecoders.Get().(*snappyDecoder)
+		return snappyDecoders.Get()
 	case LZ4:
-		return lz4Decoders.Get().(*lz4Decoder)
+		return lz4Decoders.Get()
 	case Zstd:
-		return zstdDecoders.Get().(*zstdDecoder)
+		return zstdDecoders.Get()
 	}
 	panic("BUG: no decoder for codec " + c.String())
 }
@@ -68,9 +67,9 @@ const (
 	maxEmptyReads = 100
 )
 
-var streams = sync.Pool{New: func() any { return new(stream) }}
+var streams = poison.NewPool(nil, (*stream).spoil)
 
-func newStream() *stream { return streams.Get().(*stream) }
+func newStream() *stream { return streams.Get() }
 
 // open begins a batch.
 func (s *stream) open(b Batch, l Limits) error {
@@ -109,13 +108,15 @@ func (s *stream) release() {
 		s.dec.release()
 	}
 	own := s.own
-	poison.Bytes(own)
 	if len(own) > keptWindow {
+		s.spoil()
 		own = nil
 	}
 	*s = stream{own: own}
 	streams.Put(s)
 }
+
+func (s *stream) spoil() { poison.Bytes(s.own) }
 
 // unread is what the window holds.
 func (s *stream) unread() []byte { return s.window[s.r:s.w] }

@@ -6,9 +6,10 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/travisjeffery/jocko/internal/poison"
 )
 
 var (
@@ -46,14 +47,14 @@ type zstdWindow struct {
 	descriptor byte
 }
 
-var zstdDecoders = sync.Pool{New: func() any {
+var zstdDecoders = poison.NewPool(func() *zstdDecoder {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(zstdMaxWindow), zstd.WithDecoderMaxMemory(zstdMaxWindow))
 	if err != nil {
 		panic("BUG: zstd options: " + err.Error())
 	}
 	return &zstdDecoder{Decoder: d}
-}}
+}, libraryOwned)
 
 func (d *zstdDecoder) reset(src []byte, most int64) error {
 	d.src, d.pos, d.windows, d.next, d.largest = src, 0, d.windows[:0], 0, 0
@@ -195,26 +196,33 @@ func (d *zstdDecoder) release() {
 // zstdEncoder is pooled by the library's level; it has four.
 type zstdEncoder struct {
 	*zstd.Encoder
-	pool *sync.Pool
+	pool *poison.Pool[zstdEncoder]
 }
 
-var zstdEncoders [zstd.SpeedBestCompression + 1]sync.Pool
+var zstdEncoders = func() (pools [zstd.SpeedBestCompression + 1]*poison.Pool[zstdEncoder]) {
+	for speed := range pools {
+		pools[speed] = poison.NewPool(func() *zstdEncoder { return makeZstdEncoder(zstd.EncoderLevel(speed)) }, libraryOwned)
+	}
+	return pools
+}()
+
+func makeZstdEncoder(speed zstd.EncoderLevel) *zstdEncoder {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithEncoderConcurrency(1),
+		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
+	if err != nil {
+		panic("BUG: zstd options: " + err.Error())
+	}
+	return &zstdEncoder{Encoder: enc}
+}
 
 func newZstdEncoder(level int, out *sink) *zstdEncoder {
 	speed := zstd.SpeedDefault
 	if level != 0 {
 		speed = zstd.EncoderLevelFromZstd(level)
 	}
-	pool := &zstdEncoders[speed]
-	e, _ := pool.Get().(*zstdEncoder)
-	if e == nil {
-		enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithEncoderConcurrency(1),
-			zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
-		if err != nil {
-			panic("BUG: zstd options: " + err.Error())
-		}
-		e = &zstdEncoder{Encoder: enc, pool: pool}
-	}
+	pool := zstdEncoders[speed]
+	e := pool.Get()
+	e.pool = pool
 	e.Reset(out)
 	return e
 }
