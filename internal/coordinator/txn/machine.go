@@ -187,8 +187,13 @@ func (m *Machine) background(f func()) {
 	}()
 }
 
-// maxExpired bounds the ids that expire in one operation.
-const maxExpired = 1000
+const (
+	// maxExpired bounds the ids that expire in one operation.
+	maxExpired = 1000
+	// expiryPause is between two such operations: without it they could be parts of one
+	// turn of the shard, and what others ask would be answered behind them all.
+	expiryPause = 5 * time.Millisecond
+)
 
 // scheduleExpiry looks for ids that nobody uses any longer, now and then.
 func (m *Machine) scheduleExpiry() {
@@ -199,8 +204,8 @@ func (m *Machine) expireAfter(d time.Duration) {
 	m.sh.After(coordinator.TimerKey{Kind: "expiry"}, d, m.expire)
 }
 
-// expire ends the ids that were idle for transactional.id.expiration.ms. More
-// than a turn's worth of them are ended in several.
+// expire ends the ids that were idle for transactional.id.expiration.ms, at most
+// maxExpired in one operation.
 func (m *Machine) expire() ([]coordinator.Record, error) {
 	limit := m.now().Add(-config.TransactionalIdExpirationMs.In(m.c.options.Config())).UnixMilli()
 	var ids []string
@@ -219,7 +224,7 @@ func (m *Machine) expire() ([]coordinator.Record, error) {
 	}
 	err := m.sh.Check(out)
 	if err == nil && len(out) == maxExpired {
-		m.expireAfter(0)
+		m.expireAfter(expiryPause)
 	} else {
 		m.scheduleExpiry()
 	}
