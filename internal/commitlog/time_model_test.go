@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,24 @@ func (m *timeModel) retain(t *testing.T, l *Log, now, oldest int64, what string)
 		t.Fatalf("%s: with the oldest at %d the log begins at %d, want %d", what, oldest, l.Start(), want)
 	}
 	m.start = want
+}
+
+// TestTimeEntriesOfZeros: a first entry of timestamp 0 and offset 0 is an entry, unless more zeros follow.
+func TestTimeEntriesOfZeros(t *testing.T) {
+	zero, more := timeEntry{}, timeEntry{5, 2}
+	for _, test := range []struct {
+		file, want []timeEntry
+		ok         bool
+	}{
+		{[]timeEntry{zero}, []timeEntry{zero}, true},
+		{[]timeEntry{zero, more}, []timeEntry{zero, more}, true},
+		{[]timeEntry{zero, more, zero}, []timeEntry{zero, more}, true},
+		{[]timeEntry{zero, zero}, nil, true},
+		{[]timeEntry{zero, zero, more}, nil, false},
+	} {
+		got, ok := decodeTimeEntries(encodeTimeEntries(nil, test.file))
+		if !slices.Equal(got, test.want) || ok != test.ok {
+			t.Errorf("%v is read as %v, %v; want %v, %v", test.file, got, ok, test.want, test.ok)
+		}
+	}
 }

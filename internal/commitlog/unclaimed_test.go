@@ -148,6 +148,33 @@ func TestNothingUnclaimedIsRemoved(t *testing.T) {
 	}
 }
 
+// TestUnclaimedLogsKeepTheirProducers: as long as no topic has claimed a log, how long its producers may be silent isn't known.
+func TestUnclaimedLogsKeepTheirProducers(t *testing.T) {
+	fs, opt := vfs.NewMem(), testOptions("/data")
+	now := opt.Now()
+	opt.Now, opt.ProducerExpiry = func() time.Time { return now }, time.Hour
+	d := openDirs(t, fs, opt)
+	l := createLog(t, d, "t", opt.Config)
+	sent := txnBatch(1, 0, 2, now.UnixMilli())
+	mustAppend(t, l, sent)
+	endTxn(t, l, 1, record.Commit, now.UnixMilli())
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = openDirs(t, fs, opt)
+	l = d.Get(l.TP())
+	now = now.Add(2 * time.Hour)
+	d.expireProducers(t.Context())
+	if a, err := l.AppendLeader(sent, 0, AppendOptions{}); err != nil || !a.Duplicate || a.First != 0 {
+		t.Errorf("a batch that was sent again: %+v, %v", a, err)
+	}
+	l.SetConfig(opt.Config)
+	d.expireProducers(t.Context())
+	if p := l.Producers(); len(p) != 0 {
+		t.Errorf("the log is claimed, and producers %v are there", p)
+	}
+}
+
 // records lists what may not change of a listing: segments, what isn't ours, and their contents.
 func records(all map[string]string) (out []string) {
 	for name, contents := range all {
