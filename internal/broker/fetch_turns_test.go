@@ -20,8 +20,8 @@ type sessionClient struct {
 	errors  [8]int
 }
 
-func newSessionClient(t *testing.T, maxBytes, partitionBytes int32, partitions int) *sessionClient {
-	c := &sessionClient{t: t, script: &script{names: make(map[string]string), broker: jockotest.Start(t)}, req: &protocol.FetchRequest{}}
+func newSessionClient(t *testing.T, maxBytes, partitionBytes int32, partitions int, options ...jockotest.Option) *sessionClient {
+	c := &sessionClient{t: t, script: &script{names: make(map[string]string), broker: jockotest.Start(t, options...)}, req: &protocol.FetchRequest{}}
 	t.Cleanup(c.hangUp)
 	c.req.Default()
 	c.req.MinBytes, c.req.MaxBytes, c.req.SessionEpoch = 1, maxBytes, 0
@@ -40,11 +40,11 @@ func fetchPosition(i, limit int32) protocol.FetchRequestFetchPartition {
 	return p
 }
 
-func (c *sessionClient) create(partitions int32) {
+func (c *sessionClient) create(partitions int32, configs ...protocol.CreateTopicsRequestCreatableTopicConfig) {
 	c.t.Helper()
 	req := &protocol.CreateTopicsRequest{}
 	req.Default()
-	req.Topics = []protocol.CreateTopicsRequestCreatableTopic{{Name: "t", NumPartitions: partitions, ReplicationFactor: 1}}
+	req.Topics = []protocol.CreateTopicsRequestCreatableTopic{{Name: "t", NumPartitions: partitions, ReplicationFactor: 1, Configs: configs}}
 	c.must(c.send(protocol.CreateTopics, 5, req))
 }
 
@@ -61,9 +61,14 @@ func (c *sessionClient) produce(partition int32, size int) {
 	c.t.Helper()
 	b := record.NewBuilder(record.None, 0)
 	b.Append(time.Now().UnixMilli(), nil, bytes.Repeat([]byte{'v'}, size))
+	c.produceBatch(partition, b, nil)
+}
+
+func (c *sessionClient) produceBatch(partition int32, b *record.Builder, transactionalID *string) {
+	c.t.Helper()
 	req := &protocol.ProduceRequest{}
 	req.Default()
-	req.Acks, req.TimeoutMs = -1, 10_000
+	req.TransactionalId, req.Acks, req.TimeoutMs = transactionalID, -1, 10_000
 	req.TopicData = []protocol.ProduceRequestTopicProduceData{{Name: "t", PartitionData: []protocol.ProduceRequestPartitionProduceData{
 		{Index: partition, Records: b.Build()},
 	}}}
@@ -143,6 +148,46 @@ func TestMinBytesCountsWhatIsThere(t *testing.T) {
 		c.req.MinBytes, c.req.MaxWaitMs = test.minBytes, 60_000
 		if got := c.fetch(); len(got) != 1 {
 			t.Errorf("%s: no records", name)
+		}
+	}
+}
+
+// TestMinBytesOfAnEarlierSegment: a fetch from an earlier segment than the partition's end is answered at once, however little it
+// reads.
+func TestMinBytesOfAnEarlierSegment(t *testing.T) {
+	size := "1048576"
+	c := newSessionClient(t, 10_000_000, 10_000_000, 1)
+	c.create(1, protocol.CreateTopicsRequestCreatableTopicConfig{Name: "segment.bytes", Value: &size})
+	for range 2 {
+		c.produce(0, 600_000)
+	}
+	c.req.MinBytes, c.req.MaxWaitMs = 50_000_000, 60_000
+	if got := c.fetch(); len(got) != 1 {
+		t.Error("no records")
+	}
+}
+
+// TestMinBytesCountsToTheLastStableOffset: what lies in an open transaction doesn't count for a client that may not read it, nor
+// does the segment that it is in.
+func TestMinBytesCountsToTheLastStableOffset(t *testing.T) {
+	for isolation, wait := range []time.Duration{0, 500 * time.Millisecond} {
+		c := newSessionClient(t, 10_000_000, 100_000, 1, jockotest.Config("transaction.partition.verification.enable", "false"))
+		id, size := "x", "1048576"
+		c.create(1, protocol.CreateTopicsRequestCreatableTopicConfig{Name: "segment.bytes", Value: &size})
+		c.produce(0, 10_000)
+		for sequence := range int32(2) { // the second is in a new segment
+			b := record.NewBuilder(record.None, 0)
+			b.SetProducer(1, 0, sequence, true)
+			b.Append(time.Now().UnixMilli(), nil, make([]byte, 600_000))
+			c.produceBatch(0, b, &id)
+		}
+		c.req.MinBytes, c.req.MaxWaitMs, c.req.IsolationLevel = 40_000, 60_000, int8(isolation)
+		if wait > 0 {
+			c.req.MaxWaitMs = int32(wait.Milliseconds())
+		}
+		begun := time.Now()
+		if got := c.fetch(); len(got) != 1 || time.Since(begun) < wait {
+			t.Errorf("isolation level %d: records of %v after %v", isolation, got, time.Since(begun))
 		}
 	}
 }
