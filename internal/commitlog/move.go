@@ -150,7 +150,10 @@ func (d *Dirs) resumeMoves() {
 // abandon removes the copy, unless the log has taken it over or it was removed already.
 func (m *move) abandon() { m.end(folderDeleted) }
 
+// end holds the copy's flushMu from before it looks whether the copy is still one: the log may be about to take it over.
 func (m *move) end(kind folderKind) {
+	m.future.flushMu.Lock()
+	defer m.future.flushMu.Unlock()
 	m.to.mu.Lock()
 	there := m.to.future[m.future.tp] == m.future
 	if there {
@@ -160,8 +163,6 @@ func (m *move) end(kind folderKind) {
 	if !there {
 		return
 	}
-	m.future.flushMu.Lock()
-	defer m.future.flushMu.Unlock()
 	if err := m.future.renameFolder(kind); err != nil {
 		m.to.env.opt.Logger.Warn("an unfinished copy stays", "folder", m.future.folder, "error", err)
 	}

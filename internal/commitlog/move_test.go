@@ -153,6 +153,34 @@ func TestMoveEndedAtTheLastMoment(t *testing.T) {
 	}
 }
 
+// TestMoveEndedWhileItTakesOver ends a move while the log takes its copy over: the log keeps it, and its directory stays online.
+func TestMoveEndedWhileItTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, _, d, l := moveFixture(t)
+		if err := d.Move(l, "/b"); err != nil {
+			t.Fatal(err)
+		}
+		m := d.nextMove()
+		if err := m.follow(); err != nil {
+			t.Fatal(err)
+		}
+		m.future.flushMu.Lock() // as exchange does
+		go m.abandon()
+		synctest.Wait()
+		l.mu.Lock()
+		err := m.copyTailLocked()
+		m.future.mu.Lock()
+		err = errors.Join(err, m.exchangeLocked())
+		m.future.mu.Unlock()
+		l.mu.Unlock()
+		m.future.flushMu.Unlock()
+		synctest.Wait()
+		if got := folders(t, fs); err != nil || got != "/a/t-0 /b/t-0" || l.Dir() != "/b" || d.dirs[1].Err() != nil {
+			t.Errorf("%s, %v, %v", got, err, d.dirs[1].Err())
+		}
+	})
+}
+
 // TestMoveOntoAFolder: a directory that holds a folder of the partition's name, of another topic, refuses the move and stays online.
 func TestMoveOntoAFolder(t *testing.T) {
 	fs, _, d, l := moveFixture(t)
