@@ -170,6 +170,7 @@ type memberModel struct {
 type dump struct {
 	lines    map[string]string
 	optional map[string]bool // lines that compaction may have removed
+	moved    []string        // partitions that were moved to another log dir since the last comparison
 	logs     map[partition]logEnds
 	extra    map[string]string // what only an observer knows: equal before and after
 	problems []string          // contradictions in what was observed

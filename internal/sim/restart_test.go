@@ -120,6 +120,7 @@ func (h *history) fail(found string) {
 func (h *history) restart(how ending) {
 	h.t.Helper()
 	before := h.settled()
+	before.moved = h.w.moved()
 	h.endings = append(h.endings, how.String())
 	h.w.note("restart: %v", how)
 	h.w.close()

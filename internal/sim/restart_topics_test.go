@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -363,6 +364,17 @@ func (w *workload) awaitCompaction(tp partition, first int64) error {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
+}
+
+// moved names the partitions that were moved since the last comparison.
+func (w *workload) moved() (out []string) {
+	for _, op := range w.ops {
+		if rest, ok := strings.CutPrefix(op, "move "); ok {
+			tp, _, _ := strings.Cut(rest, " ")
+			out = append(out, tp)
+		}
+	}
+	return out
 }
 
 // move moves a partition to the other log dir and waits until it is there.
