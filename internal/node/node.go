@@ -17,6 +17,7 @@ import (
 	"net"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -317,6 +318,27 @@ func (n *Node) forwarder(parts *parts) *broker.Forwarder {
 // registerTimeout bounds the first write to the metadata log.
 const registerTimeout = 30 * time.Second
 
+// registeredDirs are the ids of the log dirs. One of earlier runs that isn't
+// there stays registered while a partition has no log: it may hold it, and the
+// partition isn't begun anew.
+func (n *Node) registeredDirs() []protocol.UUID {
+	var ids []protocol.UUID
+	for _, d := range n.dirs.List() {
+		ids = append(ids, d.ID)
+	}
+	b := n.raft.Image().Broker(n.self)
+	if b == nil || n.replicas.Whole() {
+		return ids
+	}
+	for _, id := range b.Dirs {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+			n.env.Logger.Error("a log dir of earlier runs is missing", "id", id)
+		}
+	}
+	return ids
+}
+
 // register tells the cluster of this broker's new incarnation.
 func (n *Node) register() error {
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
@@ -334,9 +356,7 @@ func (n *Node) register() error {
 	if rack := config.BrokerRack.In(n.static); rack != "" {
 		b.Rack = &rack
 	}
-	for _, d := range n.dirs.List() {
-		b.Dirs = append(b.Dirs, d.ID)
-	}
+	b.Dirs = n.registeredDirs()
 	var err error
 	if b.Listeners, err = n.advertised(); err != nil {
 		return err

@@ -1,10 +1,14 @@
 package node
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/travisjeffery/jocko/internal/commitlog"
 	"github.com/travisjeffery/jocko/internal/config"
@@ -159,6 +163,42 @@ func TestDirectoriesOfEarlierVersions(t *testing.T) {
 			d.starts(cfg)
 		}
 	}
+}
+
+// TestALogDirIsMissing starts without a log dir that holds a partition, several times and in several ways: the partition is
+// offline and takes nothing, new topics are served, and the records are there when the directory is.
+func TestALogDirIsMissing(t *testing.T) {
+	d := newDisk(t)
+	cfg := config.Map{"log.dirs": "/a,/b", "metadata.log.dir": "/m"}
+	d.lived(cfg)
+	with, without := "/a", "/b"
+	if d.has("/b/t-0") {
+		with, without = "/b", "/a"
+	}
+	d.move(with, "/unmounted")
+	unmounted := func(cfg config.Map) {
+		t.Helper()
+		n := run(t, Env{FS: d.Mem}, cfg)
+		cl := client(t, n.Addr())
+		defer cl.Close()
+		offsets, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "t")
+		if o, _ := offsets.Lookup("t", 0); err != nil || !errors.Is(o.Err, kerr.KafkaStorageError) {
+			t.Errorf("%v: the partition ends at %d: %v, %v", cfg, o.Offset, o.Err, err)
+		}
+		if d.has(without + "/t-0") {
+			t.Errorf("%v: the partition is begun anew", cfg)
+		}
+		if err := n.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		unmounted(config.Map{"log.dirs": without, "metadata.log.dir": "/m"})
+		unmounted(cfg) // an empty mount point
+	}
+	d.remove(with)
+	d.move("/unmounted", with)
+	d.starts(cfg)
 }
 
 // TestPartitionsWithoutMetadata loses the metadata log of a node, and more.

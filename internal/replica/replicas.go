@@ -8,6 +8,7 @@ package replica
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -196,7 +197,7 @@ func (r *Replicas) update(img *metadata.Image, mt *metadata.Topic) {
 	cfg := newTopicConfig(r.topicLookup(img, mt.Name))
 	for i, mp := range mt.Partitions {
 		if t.partitions[i] == nil && mp.HasReplica(r.self) {
-			t.partitions[i] = r.open(t, mp, cfg)
+			t.partitions[i] = r.open(img, t, mp, cfg)
 		}
 		if p := t.partitions[i]; p != nil {
 			p.mu.Lock()
@@ -217,13 +218,13 @@ func (r *Replicas) topicLookup(img *metadata.Image, name string) config.Lookup {
 // open finds the partition's log among those recovered at start, or creates it.
 // A log that can't be had leaves the partition offline: it is in nobody's way
 // but that of its own clients.
-func (r *Replicas) open(t *topic, mp *metadata.Partition, cfg *topicConfig) *Partition {
+func (r *Replicas) open(img *metadata.Image, t *topic, mp *metadata.Partition, cfg *topicConfig) *Partition {
 	p := &Partition{Topic: t.name, TopicID: t.id, Index: mp.ID, Traffic: t.traffic, replicas: r, leader: -1, leaderEpoch: -1}
 	p.config.Store(cfg)
 	tp := commitlog.TP{Topic: t.name, Partition: mp.ID}
 	log := r.find(tp, t)
-	if log == nil && r.starting.Load() && r.dirOffline() {
-		r.logger.Error("a partition has no log, which may be in the log dir that is offline", "topic", t.name, "partition", mp.ID)
+	if log == nil && r.starting.Load() && r.dirMissing(img) {
+		r.logger.Error("a partition has no log, which may be in the log dir that is offline or missing", "topic", t.name, "partition", mp.ID)
 		p.state = offline
 		return p
 	}
@@ -265,14 +266,29 @@ func (r *Replicas) find(tp commitlog.TP, t *topic) *commitlog.Log {
 	}
 }
 
-// dirOffline tells whether a log dir can't be looked into.
-func (r *Replicas) dirOffline() bool {
+// dirMissing tells whether a log dir can't be looked into, or isn't there though
+// this broker was registered with it: a disk that isn't mounted, or a key that
+// was changed.
+func (r *Replicas) dirMissing(img *metadata.Image) bool {
+	var there []metadata.TopicID
 	for _, d := range r.dirs.List() {
 		if d.Err != nil {
 			return true
 		}
+		there = append(there, d.ID)
 	}
-	return false
+	b := img.Broker(r.self)
+	return b != nil && slices.ContainsFunc(b.Dirs, func(id metadata.TopicID) bool { return !slices.Contains(there, id) })
+}
+
+// Whole reports whether each partition of this broker has its log.
+func (r *Replicas) Whole() bool {
+	whole := true
+	r.All(func(p *Partition) bool {
+		whole = p.Log() != nil
+		return whole
+	})
+	return whole
 }
 
 // identify gives a log whose partition.metadata was lost or damaged its topic's
