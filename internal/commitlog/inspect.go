@@ -25,8 +25,8 @@ type Contents struct {
 	Err        error  // why it can't be read
 }
 
-// InspectDir looks at a log directory, which need not exist, without changing or locking it. What isn't understood, for a
-// later version wrote it or nobody can have, is an error.
+// InspectDir looks at a log directory, which need not exist, without changing or locking it. What isn't understood is
+// an error: a later version may have written it.
 func InspectDir(fsys vfs.FS, path string) (Contents, error) {
 	c := Contents{Path: path, NodeID: -1}
 	entries, err := fsys.ReadDir(path)

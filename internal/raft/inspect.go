@@ -23,8 +23,8 @@ type Found struct {
 }
 
 // Inspect reads Raft's directory, which need not exist, as Open does, without changing or locking it. What isn't understood
-// is an error that wraps ErrNotUnderstood. Damage is left to Open, which knows what can be done about it: the image then
-// ends before it.
+// is an error that wraps ErrNotUnderstood. Damage behind the first entry is left to Open, which knows what can be done about
+// it: the image then ends before it.
 func Inspect(fsys vfs.FS, dir string) (Found, error) {
 	i := &inspector{fsm: newFSM()}
 	err := i.inspect(fsys, dir)

@@ -43,9 +43,8 @@ type votes struct {
 }
 
 func openVotes(s *storage, name string) (*votes, error) {
-	v := &votes{s: s, values: map[string][]byte{}}
 	if _, err := s.fs.Stat(name); err != nil {
-		empty := append(v.encode(), make([]byte, slotSize)...)
+		empty := append(new(votes).encode(), make([]byte, slotSize)...)
 		if err := vfs.WriteAtomic(s.fs, name, empty[:2*slotSize]); err != nil {
 			return nil, err
 		}
@@ -54,9 +53,11 @@ func openVotes(s *storage, name string) (*votes, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.decode(b); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	v, err := decodeVotes(b, name)
+	if err != nil {
+		return nil, err
 	}
+	v.s = s
 	if v.f, err = s.fs.OpenWrite(name); err != nil {
 		return nil, err
 	}
